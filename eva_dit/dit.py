@@ -118,10 +118,10 @@ class DiTConfig:
     @property
     def tokens(self)->int: return self.grid[0]*self.grid[1] + self.cls
 
-    @classmethod
-    def preset(cls, size:str, **kwargs):
+    @staticmethod
+    def preset(size:str, **kwargs):
         "The configuration named `size`, with any field replaced by keyword"
-        return cls(**{**presets[check_choice('model_size', size, presets)], **kwargs})
+        return DiTConfig(**{**presets[check_choice('model_size', size, presets)], **kwargs})
 
 presets = dict(nano =dict(width=  96, layers= 4, heads= 3, kv_heads=1),
                tiny =dict(width= 384, layers= 6, heads= 6, kv_heads=2),
