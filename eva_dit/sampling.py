@@ -65,8 +65,8 @@ def sample(model, # model(x_t, t, cond)
            flow:Flow, # knows what the model's output means
            cond:Tensor, # CLIP tokens, (n, M, C), standardised
            x_start:Tensor, # where to start: noise, or noisy tokens of time t_start, (n, N, E)
-           steps:int=25, # solver steps
-           solver:str='heun', # euler, midpoint or heun
+           steps:int=10, # solver steps
+           solver:str='midpoint', # euler, midpoint or heun
            shift:float=1., # of the time grid
            t_start:float=0., # time of `x_start`
            guidance:float=1., # 1 is none

@@ -103,7 +103,10 @@ class Checkpoint:
         self.folder, self.state = path, read_json(path/'state.json', 'checkpoint state')
         self.config = TrainConfig(**self.state['config'])
         self.flow = self.config.flow
-        try: self.model, stats = EvaDiT.from_pretrained(path).eval(), load_file(path/'statistics.safetensors')
+        self.model = EvaDiT(DiTConfig(**self.state['model'])).eval()
+        try:
+            self.model.load_state_dict(load_file(path/'model.safetensors'))
+            stats = load_file(path/'statistics.safetensors')
         except (SafetensorError, FileNotFoundError) as e: raise UserError(f'The checkpoint {path} is damaged ({e}); use the one before it.') from e
         self.eva_space, self.clip_space = (Standardiser(stats[f'{k}_mean'], stats[f'{k}_std']) for k in ('eva', 'clip'))
 
@@ -215,7 +218,7 @@ def __iter__(self:Trainer):
         with torch.autograd.set_detect_anomaly(c.debug_mode, check_nan=True): sums += self.train_step(eva, clip)
         n += 1
         measure = len(self.eval_idx) and (self.step % c.eval_every == 0 or self.step == self.total)
-        if self.step % c.log_every and not measure and self.step < self.total: 
+        if self.step % c.log_every and not measure and self.step < self.total:
             if self.step % c.save_every == 0: self.save()
             continue
         loss, sim, norm = (acc.reduce(sums, 'mean')/n).tolist()           # the only wait for the device

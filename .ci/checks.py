@@ -1,0 +1,64 @@
+"Checks that are not notebooks: python .ci/checks.py imports | readme | demo FOLDER [FOLDER of --no_gate]"
+import ast, json, re, subprocess, sys, tempfile
+from pathlib import Path
+
+root = Path(__file__).parents[1]
+
+def module_numbers():
+    "The number of each module, from the name of the notebook that exports it"
+    numbers = {}
+    for nb in sorted((root/'nbs').glob('[0-9][0-9]_*.ipynb')):
+        source = '\n'.join(''.join(c['source']) for c in json.loads(nb.read_text())['cells'])
+        exp = re.search(r'^#\|\s*default_exp\s+(\w+)', source, re.M)
+        if exp: numbers[exp[1]] = int(nb.name[:2])
+    return numbers
+
+def imported(path):
+    "Modules of this package that a file imports, anywhere in it, from its syntax tree"
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or '').split('.')[0] == 'eva_dit'):
+            name = node.module or ''
+            name = name.removeprefix('eva_dit').lstrip('.')
+            yield from [name.split('.')[0]] if name else [a.name for a in node.names]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split('.')[1] for a in node.names if a.name.startswith('eva_dit.'))
+
+def imports():
+    "A module imports only from modules of lower-numbered notebooks"
+    numbers = module_numbers()
+    wrong = [f'{m}.py ({n:02}) imports {i} ({numbers.get(i, "no notebook")})' for m, n in numbers.items()
+             for i in imported(root/'eva_dit'/f'{m}.py') if numbers.get(i, 99) >= n]
+    orphans = [p.name for p in (root/'eva_dit').glob('*.py') if p.stem not in numbers and not p.name.startswith('_')]
+    return wrong + [f'{o} has no notebook' for o in orphans]
+
+def readme():
+    "README.md is what index.ipynb makes"
+    with tempfile.TemporaryDirectory() as d:
+        subprocess.run([sys.executable, root/'.ci/readme.py', f'{d}/README.md'], check=True)
+        same = Path(f'{d}/README.md').read_text() == (root/'README.md').read_text()
+    images = [i for i in re.findall(r'\]\((nbs/[^)#]+)\)', (root/'README.md').read_text()) if not (root/i).exists()]
+    return ([] if same else ['README.md differs from nbs/index.ipynb; run python .ci/readme.py']) + [f'README.md points to {i}, which is not there' for i in images]
+
+rows = {'DiT, full ODE': 'dit_ode', 'DiT, one step': 'dit_one_step', 'ridge from CLIP': 'ridge', 'mean token': 'mean_token', 'DiT, conditioning shuffled': 'shuffled'}
+
+def demo(folder, bare=None, tolerance=.03):
+    "The demo's DiT uses its conditioning and beats the trivial answers, and README quotes what the command really prints"
+    m, text = json.loads((Path(folder)/'evaluation/metrics.json').read_text()), (root/'README.md').read_text()
+    wrong, c = [], m['eva_similarity_centred']
+    if not min(c['dit_ode'], c['dit_one_step']) > max(c['mean_token'], c['shuffled']) + .2: wrong.append(f'the DiT is not far above the trivial answers: {c}')
+    for title, way in rows.items():
+        quoted = re.search(rf'^{title} +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+)', text, re.M)
+        if not quoted: wrong.append(f'README.md does not quote the row "{title}"'); continue
+        for k, q in zip(('eva_similarity', 'eva_similarity_centred', 'eva_similarity_standardised'), quoted.groups()):
+            if abs(m[k][way] - float(q)) > tolerance: wrong.append(f'README.md quotes {q} for {title}, {k}; measured here: {m[k][way]:.3f}')
+    if bare:
+        z = json.loads((Path(bare)/'evaluation/metrics.json').read_text())['ceiling']
+        if not z['measured'] < z['formula']: wrong.append(f'without the gate, the ceiling was passed: {z}')
+        if abs(z['noise_left'] - (1 - z['width']/z['eva_dim'])) > .02: wrong.append(f'without the gate, the noise left is not what the width says: {z}')
+    return wrong
+
+if __name__ == '__main__':
+    what, *args = sys.argv[1:]
+    wrong = dict(imports=imports, readme=readme, demo=demo)[what](*args)
+    print(*(wrong or [f'{what}: in order']), sep='\n')
+    sys.exit(bool(wrong))
