@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Attention']
 
-# %% ../nbs/02_attention.ipynb #93d92389
-import torch, torch.nn.functional as F
+# %% ../nbs/02_attention.ipynb #5719745f
+import torch.nn.functional as F
 from torch import nn, Tensor
 from einops import rearrange
 from .core import UserError

@@ -6,8 +6,8 @@
 __all__ = ['format_version', 'dtypes', 'splits', 'shard_name', 'sha256', 'write_shard', 'write_manifest', 'EmbeddingStore',
            'StepSampler', 'loader']
 
-# %% ../nbs/07_data.ipynb #df7a1942
-import hashlib, json
+# %% ../nbs/07_data.ipynb #61339d0b
+import hashlib
 from pathlib import Path
 import torch
 from torch import Tensor

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['presets', 'timestep_sinusoids', 'TimestepEmbedding', 'SwiGLU', 'DiTBlock', 'DiTConfig', 'EvaDiT']
 
-# %% ../nbs/03_dit.ipynb #0f57ecce
-import dataclasses, math
+# %% ../nbs/03_dit.ipynb #a105ac45
+import math
 from dataclasses import dataclass
 import torch, torch.nn.functional as F
 from torch import nn, Tensor

@@ -6,8 +6,8 @@
 __all__ = ['clip_mean', 'clip_std', 'centre_square', 'preprocess', 'Encoder', 'random_weights', 'demo_eva', 'demo_clip',
            'require_hub', 'is_path', 'eva_encoder', 'clip_encoder']
 
-# %% ../nbs/06_encoders.ipynb #c78043b9
-import hashlib, math, os, socket
+# %% ../nbs/06_encoders.ipynb #78671c77
+import hashlib, os, socket
 from pathlib import Path
 from urllib.parse import urlparse
 import numpy as np, torch

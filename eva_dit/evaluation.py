@@ -7,7 +7,7 @@ __all__ = ['ways', 'measures', 'thresholds', 'RidgeSums', 'with_one', 'fit_ridge
            'Evaluation', 'evaluate', 'table_html', 'write_report', 'write_evaluation', 'eva_dit_evaluate']
 
 # %% ../nbs/10_evaluation.ipynb #fcddd2f8
-import base64, csv, html, io, math, os, sys
+import base64, csv, html, io, sys
 from dataclasses import dataclass
 from pathlib import Path
 import torch
@@ -104,6 +104,9 @@ class Evaluation:
         for k in ('dit_ode', 'dit_one_step'):
             d = s[k] - s['ridge']
             out.append(f'{ways[k]}: {abs(d):.3f} {"above" if d > 0 else "BELOW"} the ridge map from CLIP' + ('.' if d > 0 else ', which is still better at this.'))
+        v = m['velocity_similarity']
+        behind = [t for t, a, b in zip(v['t'], v['model'], v['trivial']) if a < b]
+        if behind: out.append(f'At t = {", ".join(f"{t:g}" for t in behind)} the velocity is BELOW the trivial value: worse there than the best multiple of x_t.')
         if 'ceiling' in m:
             z = m['ceiling']
             out.append(f'Without the gate, a model of width {z["width"]} cannot pass {z["formula"]:.3f} (standardised) on tokens of {z["eva_dim"]}, however long it trains; measured: {z["measured"]:.3f}. '
@@ -214,7 +217,7 @@ def table_html(m:dict # metrics
 def _figures(r):
     "The plotly figures of a report"
     import plotly.graph_objects as go
-    m, v = r.metrics, r.metrics['velocity_similarity']
+    v = r.metrics['velocity_similarity']
     layout = dict(template='plotly_white', height=340, margin=dict(l=50, r=20, t=50, b=45), legend=dict(orientation='h', y=-.25))
     vel = go.Figure([go.Scatter(x=v['t'], y=v['model'], name='model', line=dict(color='#0072B2', width=3), mode='lines+markers'),
                      go.Scatter(x=v['t'], y=v['trivial'], name='trivial: best multiple of x_t', line=dict(color='#999999', dash='dot'))])
@@ -227,8 +230,8 @@ def _figures(r):
     picks = dict(worst=order[0], median=order[len(order)//2], best=order[-1])
     maps = {}
     for word, i in picks.items():
-        maps[i, word] = go.Figure(go.Heatmap(z=r.maps[i].tolist(), zmin=0, zmax=1, colorscale='Viridis', colorbar_title='cosine'))
-        maps[i, word].update_layout(height=300, width=330, margin=dict(l=10, r=10, t=10, b=10), yaxis=dict(autorange='reversed', scaleanchor='x', visible=False), xaxis=dict(visible=False))
+        maps[i, word] = go.Figure(go.Heatmap(z=r.maps[i].tolist(), zmin=0, zmax=1, colorscale='Viridis', colorbar=dict(thickness=10)))
+        maps[i, word].update_layout(height=224, width=285, margin=dict(l=0, r=0, t=0, b=0), plot_bgcolor='white', yaxis=dict(autorange='reversed', visible=False), xaxis=dict(visible=False, domain=[0, 224/285]))
     return vel, hist, maps
 
 def _photo(source, key):
@@ -242,7 +245,7 @@ def _photo(source, key):
 
 _style = '''body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:1rem auto;padding:0 1rem;color:#222}h1{font-size:1.5rem}table{border-collapse:collapse;margin:1rem 0}
 td,th{padding:.3rem .8rem;text-align:right;border-bottom:1px solid #ddd}th:first-child{text-align:left}.best{font-weight:bold}.warn{background:#fff3cd;padding:.6rem 1rem;border-left:4px solid #e69f00}
-.pic{display:inline-block;vertical-align:top;margin:0 1rem 1rem 0;max-width:100%}.pic img{width:224px;display:block;image-rendering:pixelated}code,pre{font-size:.85rem;overflow-wrap:anywhere;white-space:pre-wrap}.scroll{overflow-x:auto}'''
+.pic{display:inline-block;vertical-align:top;margin:0 .5rem 1rem 0;width:285px}.pic i{display:block;min-height:3rem}.pic img{width:224px;display:block;image-rendering:pixelated}code,pre{font-size:.85rem;overflow-wrap:anywhere;white-space:pre-wrap}.scroll{overflow-x:auto}@media(max-width:500px){table{font-size:.8rem}td,th{padding:.3rem}}'''
 
 def write_report(r:Evaluation, # what was measured
                  path, # of the HTML file

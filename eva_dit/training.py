@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from fastcore.basics import patch
 from fastcore.script import anno_parser
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tqdm.auto import tqdm
-from .core import UserError, command, check_choice, free_folder, read_json, whole_file, write_json
+from .core import UserError, command, check_choice, free_folder, read_json, settle, whole_file, write_json
 from .dit import DiTConfig, EvaDiT, presets
 from .flow import Flow, Standardiser, token_cosine, width_ceiling
 from .sampling import noise, sample
@@ -283,8 +282,7 @@ def save(self:Trainer)->Path: # the checkpoint's folder
         save_file({**{f'model.{k}': v for k, v in self.raw.state_dict().items()}, **self._optimizer_tensors()}, tmp/'training.safetensors')
         save_file({f'{k}_{s}': getattr(getattr(self, f'{k}_space'), s) for k in ('eva', 'clip') for s in ('mean', 'std')}, tmp/'statistics.safetensors')
         write_json(tmp/'state.json', dict(step=self.step, best=self.best, elapsed=self.elapsed, **self._about()))
-        for f in tmp.iterdir():
-            with open(f, 'rb') as h: os.fsync(h.fileno())
+        for f in tmp.iterdir(): settle(f)
         os.replace(tmp, folder)
         self._point('last', name)
         if getattr(self, '_new_best', False): self._point('best', name); self._new_best = False
@@ -327,7 +325,8 @@ def fit(self:Trainer,
        )->dict: # the last record
     "Train to the end; Ctrl-C or SIGTERM write a checkpoint first and raise `KeyboardInterrupt`"
     main = self.accelerator.is_main_process
-    if threading.current_thread() is threading.main_thread(): signal.signal(signal.SIGTERM, signal.default_int_handler)
+    own = threading.current_thread() is threading.main_thread()              # only there may signals be handled
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if own else None
     if main and progress: print(*self.notes, sep='\n', end='\n' if self.notes else '')
     try:
         with tqdm(total=self.total, initial=self.step, desc='training', unit='step', disable=not (main and progress)) as bar:
@@ -338,11 +337,13 @@ def fit(self:Trainer,
                 bar.update(r['step'] - bar.n)
     except KeyboardInterrupt:
         self.save()
-        if main: print(f'\nInterrupted at step {self.step} of {self.total}; the checkpoint is saved. Add --resume to the same command to continue.')
+        if main: print(f'\nInterrupted at step {self.step} of {self.total}; the checkpoint is saved.')
         raise
+    finally:
+        if own: signal.signal(signal.SIGTERM, before)
     return self.record
 
-# %% ../nbs/09_training.ipynb #3cd101f3
+# %% ../nbs/09_training.ipynb #86c6c0c8
 def overfit_verdict(trainer:Trainer # after training with overfit_test_size
                    )->str:
     "One sentence: did the model learn its few images?"
@@ -353,7 +354,7 @@ def overfit_verdict(trainer:Trainer # after training with overfit_test_size
     elif reached <= asked: text += ' Train longer (--max_steps); if that does not help, something is wrong with the model.'
     return text
 
-# %% ../nbs/09_training.ipynb #fe66ce29
+# %% ../nbs/09_training.ipynb #47c05ee1
 @command
 def eva_dit_train(**kwargs):
     "Train an EvaDiT on an embedding store; options are the fields of `TrainConfig`"
@@ -364,7 +365,10 @@ def eva_dit_train(**kwargs):
     main, d = trainer.accelerator.is_main_process, trainer.dit_config
     if main: print(f'{trainer.config.model_size}: {trainer.raw.num_parameters()/1e6:.1f} M parameters, {d.width} x {d.layers}, E = {d.eva_dim}, C = {d.clip_dim}, gate {"on" if d.gate else "off"}; '
                    f'{len(trainer.train_idx):,} images, {trainer.total:,} steps of {trainer.batch_size}, on {trainer.device}')
-    trainer.fit()
+    try: trainer.fit()
+    except KeyboardInterrupt:
+        if main: print('Add --resume to the same command to continue.')
+        raise
     if not main: return
     if trainer.config.overfit_test_size: print(overfit_verdict(trainer))
     print(f'Run: {trainer.folder}   log: {trainer.folder}/metrics.jsonl   checkpoint: {trainer.folder}/checkpoints/{(trainer.folder/"last").read_text()}')
