@@ -1,4 +1,4 @@
-"Checks that are not notebooks: python .ci/checks.py imports | readme | demo FOLDER [FOLDER of --no_gate]"
+"Checks that are not notebooks: python .ci/checks.py imports | readme | docs | demo FOLDER [FOLDER of --no_gate]"
 import ast, json, re, subprocess, sys, tempfile
 from pathlib import Path
 
@@ -39,6 +39,12 @@ def readme():
     images = [i for i in re.findall(r'\]\((nbs/[^)#]+)\)', (root/'README.md').read_text()) if not (root/i).exists()]
     return ([] if same else ['README.md differs from nbs/index.ipynb; run python .ci/readme.py']) + [f'README.md points to {i}, which is not there' for i in images]
 
+def docs():
+    "nbdev can turn every notebook into a page (cells that import are run for this, so they must do nothing else)"
+    r = subprocess.run([sys.executable, '-c', 'from nbdev.serve import proc_nbs; proc_nbs(force=True)'], cwd=root, capture_output=True, text=True)
+    mixed = re.findall(r'Found cells containing imports and other code.*?\n---\n(.*?)\n', r.stderr)
+    return ([r.stderr.strip().splitlines()[-1]] if r.returncode else []) + [f'a cell imports and does other work: {m}' for m in mixed]
+
 rows = {'DiT, full ODE': 'dit_ode', 'DiT, one step': 'dit_one_step', 'ridge from CLIP': 'ridge', 'mean token': 'mean_token', 'DiT, conditioning shuffled': 'shuffled'}
 
 def demo(folder, bare=None, tolerance=.03):
@@ -59,6 +65,6 @@ def demo(folder, bare=None, tolerance=.03):
 
 if __name__ == '__main__':
     what, *args = sys.argv[1:]
-    wrong = dict(imports=imports, readme=readme, demo=demo)[what](*args)
+    wrong = dict(imports=imports, readme=readme, docs=docs, demo=demo)[what](*args)
     print(*(wrong or [f'{what}: in order']), sep='\n')
     sys.exit(bool(wrong))

@@ -87,7 +87,7 @@ def demo(output_dir, # the folder for everything
         if out.is_dir() and any(out.iterdir()): raise UserError(f'{out} is not empty, and nothing is overwritten: choose another folder with --output_dir.')
         write_json(free_folder(out)/'demo.json', settings)
     say = print if progress else lambda *a: None
-    
+
     say('1/4  Photographs: crops of those that scikit-image carries')
     n = write_photographs(out/'images', crops, held_out_crops, seed)
     say(f'     {n} captioned crops of {len(photographs)} photographs, of which {len(held_out_photographs)} are held out: {", ".join(held_out_photographs)}')
@@ -122,6 +122,7 @@ def eva_dit_demo(
 ):
     "The whole job on real photographs, offline, in minutes: crops, tokens, training, evaluation, report"
     start = time.time()
-    result = demo(output_dir, no_gate, max_steps, crops, held_out_crops, seed)
+    try: result = demo(output_dir, no_gate, max_steps, crops, held_out_crops, seed)
+    except KeyboardInterrupt: print('\nGive the same command to go on from here.'); raise
     print(f'\n{result}\n\nDone in {(time.time() - start)/60:.1f} minutes.')
     for what, where in dict(run='run', metrics='evaluation/metrics.json', report='evaluation/report.html').items(): print(f'  {what:<8} {Path(output_dir)/where}')

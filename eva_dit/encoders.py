@@ -94,7 +94,7 @@ def demo_clip(seed:int=1, gain:float=1.)->Encoder:
     tower = CLIPVisionModel(CLIPVisionConfig(hidden_size=128, intermediate_size=512, num_hidden_layers=4, num_attention_heads=2, image_size=64, patch_size=4))
     return Encoder(random_weights(tower, seed, gain), lambda m, x: m(pixel_values=x).last_hidden_state, 'demo-clip-128x4', f'random, seed {seed}, gain {gain:g}', 128, (16, 16), 64, random=True)
 
-# %% ../nbs/06_encoders.ipynb #322bc57b
+# %% ../nbs/06_encoders.ipynb #5e671f34
 def require_hub(what:str, # what is wanted, for the message
                 option:str, # the option that takes a local path
                 timeout:float=3. # seconds
