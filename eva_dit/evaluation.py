@@ -20,7 +20,7 @@ from .sampling import noise, predict_clean, sample, solvers
 from .data import EmbeddingStore, splits
 from .training import Checkpoint
 
-# %% ../nbs/10_evaluation.ipynb #22082dcb
+# %% ../nbs/10_evaluation.ipynb #016cf0d7
 class RidgeSums:
     "Sums for a ridge regression, float64"
     def __init__(self, xx=0., xy=0., yy=0., n=0): self.xx, self.xy, self.yy, self.n = xx, xy, yy, n
@@ -62,7 +62,7 @@ def fit_ridge(store:EmbeddingStore, eva_space, clip_space, # where from, and the
     best = min(strengths, key=lambda s: check.error(fit.solve(s))) if check.n and fit.n else strengths[0]
     return (fit + check).solve(best).float(), best
 
-# %% ../nbs/10_evaluation.ipynb #6c0a64d0
+# %% ../nbs/10_evaluation.ipynb #06e620d6
 def shuffle_between_groups(groups:list # group of each image
                           )->Tensor: # (n,), for each image the number of another one, of another group wherever possible
     "A permutation without fixed points that leaves groups, if no group is more than half of all"
@@ -72,7 +72,7 @@ def shuffle_between_groups(groups:list # group of each image
     other[order] = order.roll(max(largest, n//2) if largest <= n//2 else n//2)
     return other
 
-# %% ../nbs/10_evaluation.ipynb #2d4d4563
+# %% ../nbs/10_evaluation.ipynb #a6f93983
 ways = dict(dit_ode='DiT, full ODE', dit_one_step='DiT, one step', ridge='ridge from CLIP', mean_token='mean token', shuffled='DiT, conditioning shuffled')
 measures = dict(eva_similarity='EVA similarity', eva_similarity_centred='centred', eva_similarity_standardised='standardised')
 thresholds = {.4: 'good', .7: 'high quality', .8: 'very high quality', .9: 'excellent quality'}       # the original project's words
@@ -116,7 +116,7 @@ class Evaluation:
 
     def _repr_html_(self): return table_html(self.metrics)
 
-# %% ../nbs/10_evaluation.ipynb #de6d52f1
+# %% ../nbs/10_evaluation.ipynb #b5f0f611
 def _cosines(out, eva, space):
     "The three cosines of each token, (3, B, N); `out` is standardised, `eva` as stored"
     raw, eva = space.decode(out), eva.float()
@@ -204,7 +204,7 @@ def _summarise(ckpt, store, idx, split, scores, velocity, left, maps, times, set
     per_image = [dict(key=store.samples[n]['key'], group=store.samples[n]['group'], caption=store.samples[n]['caption'], **{k: round(scores[k][0, i].item(), 5) for k in ways}) for i, n in enumerate(idx.tolist())]
     return Evaluation(metrics, per_image, maps)
 
-# %% ../nbs/10_evaluation.ipynb #0ab4d53c
+# %% ../nbs/10_evaluation.ipynb #e75190d3
 def table_html(m:dict # metrics
               )->str:
     "The table of five ways and three measures"
@@ -280,7 +280,7 @@ def write_evaluation(r:Evaluation, # what was measured
     write_report(r, folder/'report.html', source, how)
     return folder
 
-# %% ../nbs/10_evaluation.ipynb #5fbdf653
+# %% ../nbs/10_evaluation.ipynb #fd43e26d
 @call_parse
 @command
 def eva_dit_evaluate(

@@ -11,7 +11,7 @@ import torch, torch.nn.functional as F
 from torch import Tensor
 from .core import UserError, check_choice
 
-# %% ../nbs/04_flow.ipynb #ea6b2c47
+# %% ../nbs/04_flow.ipynb #5b0c5c3b
 class Standardiser:
     "Per-channel `(x - mean) / std`, and back"
     def __init__(self,
@@ -25,7 +25,7 @@ class Standardiser:
     def decode(self, z:Tensor)->Tensor: return z.float()*self.std + self.mean        # (..., dim), as the tower gave them
     def to(self, device): return Standardiser(self.mean.to(device), self.std.to(device))
 
-# %% ../nbs/04_flow.ipynb #3f470d16
+# %% ../nbs/04_flow.ipynb #f8074e9c
 def shift_time(t:Tensor, # in [0, 1]
                a:float # 1 changes nothing, more moves towards noise
               )->Tensor:
@@ -43,7 +43,7 @@ def sample_time(n:int, # how many
     t = torch.randn(n, **kw).sigmoid() if distribution == 'logit_normal' else torch.rand(n, **kw)
     return shift_time(t, shift)
 
-# %% ../nbs/04_flow.ipynb #3ed83d1d
+# %% ../nbs/04_flow.ipynb #dafe5066
 def token_cosine(a:Tensor, # (..., E)
                  b:Tensor # (..., E)
                 )->Tensor: # (...,)
@@ -92,13 +92,13 @@ class Flow:
         v, v_hat = x_1 - x_0, self.velocity(model(x_t, t, cond, **kwargs), x_t, t).float()
         return F.mse_loss(v_hat, v), token_cosine(v_hat.detach(), v).mean(1), t
 
-# %% ../nbs/04_flow.ipynb #befd0044
+# %% ../nbs/04_flow.ipynb #1b822927
 def trivial_velocity_similarity(t:Tensor # in [0, 1]
                                )->Tensor: # like t
     "Velocity similarity of the best multiple of `x_t`, for data and noise of equal size: what knowing nothing is worth"
     return (2*t - 1).abs()/(2*(t**2 + (1 - t)**2)).sqrt()
 
-# %% ../nbs/04_flow.ipynb #16d0a51a
+# %% ../nbs/04_flow.ipynb #b42d9e14
 def width_ceiling(h:int, # width of the model
                   E:int # dim of the tokens
                  )->float: # cosine

@@ -22,7 +22,7 @@ from .flow import Flow, Standardiser, token_cosine, width_ceiling
 from .sampling import noise, sample
 from .data import EmbeddingStore, StepSampler, loader
 
-# %% ../nbs/09_training.ipynb #7820d8b5
+# %% ../nbs/09_training.ipynb #5a7dded8
 @dataclass
 class TrainConfig:
     "Everything that decides a training run"
@@ -71,7 +71,7 @@ class TrainConfig:
     @property
     def flow(self)->Flow: return Flow(self.prediction, self.time_shift)
 
-# %% ../nbs/09_training.ipynb #63a538f7
+# %% ../nbs/09_training.ipynb #e4995954
 def learning_rate(step:int, # counted from 0
                   peak:float,
                   warmup:int, # steps
@@ -85,7 +85,7 @@ def ema_decay_at(step:int, # counted from 0
                  longest:float # the decay of a long run
                 )->float: return min(longest, (1 + step)/(10 + step))      # the average looks back over about a tenth of the run at first
 
-# %% ../nbs/09_training.ipynb #ccddd17b
+# %% ../nbs/09_training.ipynb #267b0e69
 class Checkpoint:
     "A trained model and all that is needed to use it"
     def __init__(self,
@@ -114,7 +114,7 @@ class Checkpoint:
         self.model, self.eva_space, self.clip_space = self.model.to(device), self.eva_space.to(device), self.clip_space.to(device)
         return self
 
-# %% ../nbs/09_training.ipynb #0cf7ae25
+# %% ../nbs/09_training.ipynb #14d46077
 class Trainer:
     "Train an `EvaDiT` on an embedding store; `for record in trainer: ...` yields what was measured"
     def __init__(self, config:TrainConfig):
@@ -182,7 +182,7 @@ class Trainer:
                     warmup_steps=self.warmup, learning_rate=self.lr, parameters=self.raw.num_parameters(), store=self.store.identity(), encoders=self.store.manifest['encoders'],
                     random_encoders=self.store.random_encoders(), train_samples=len(self.train_idx), versions=dict(python=platform.python_version(), torch=torch.__version__))
 
-# %% ../nbs/09_training.ipynb #29b65c61
+# %% ../nbs/09_training.ipynb #979088dc
 @patch
 def _generator(self:Trainer):
     "The randomness of this step and process; a function of both and of the seed"
@@ -206,7 +206,7 @@ def train_step(self:Trainer, eva, clip):
     self.step += 1
     return torch.stack([loss.detach().float(), sim.mean(), norm])
 
-# %% ../nbs/09_training.ipynb #334a6cd8
+# %% ../nbs/09_training.ipynb #3dc88850
 @patch
 def __iter__(self:Trainer):
     c, acc = self.config, self.accelerator
@@ -235,7 +235,7 @@ def __iter__(self:Trainer):
         yield self.record
         start = time.perf_counter()                                       # what the caller does is not training time
 
-# %% ../nbs/09_training.ipynb #091f0324
+# %% ../nbs/09_training.ipynb #b4f6da0a
 @patch
 @torch.no_grad()
 def evaluate(self:Trainer)->dict: # eva_similarity and eva_similarity_centred
@@ -264,7 +264,7 @@ def _debug(self:Trainer):
     silent = [k for k, _ in self.raw.named_parameters() if not norms.get(k)]
     return dict(zero_gradients=silent, largest_gradients={k: norms[k] for k in largest}, not_finite=[k for k, v in norms.items() if not math.isfinite(v)])
 
-# %% ../nbs/09_training.ipynb #43a0a493
+# %% ../nbs/09_training.ipynb #fc1a964a
 @patch
 def _optimizer_tensors(self:Trainer):
     "AdamW's moments and step count by parameter name"
@@ -296,7 +296,7 @@ def save(self:Trainer)->Path: # the checkpoint's folder
 def _point(self:Trainer, which, name):
     with whole_file(self.folder/which) as tmp: tmp.write_text(name)
 
-# %% ../nbs/09_training.ipynb #66ca48b2
+# %% ../nbs/09_training.ipynb #f95dd175
 @patch
 def _check_resume(self:Trainer):
     "Only what does not change the result may differ from the run that is continued"
@@ -318,7 +318,7 @@ def _restore(self:Trainer, ckpt):
     self.step, self.best, self.elapsed = (ckpt.state[k] for k in ('step', 'best', 'elapsed'))
     if self.step >= self.total: raise UserError(f'The run in {self.folder} is finished: it has {self.step} of {self.total} steps; train longer with --num_epochs or --max_steps.')
 
-# %% ../nbs/09_training.ipynb #f7fcdecb
+# %% ../nbs/09_training.ipynb #207223d1
 @patch
 def fit(self:Trainer,
         progress:bool=True # show a bar
@@ -343,7 +343,7 @@ def fit(self:Trainer,
         if own: signal.signal(signal.SIGTERM, before)
     return self.record
 
-# %% ../nbs/09_training.ipynb #86c6c0c8
+# %% ../nbs/09_training.ipynb #776a02ee
 def overfit_verdict(trainer:Trainer # after training with overfit_test_size
                    )->str:
     "One sentence: did the model learn its few images?"
@@ -354,7 +354,7 @@ def overfit_verdict(trainer:Trainer # after training with overfit_test_size
     elif reached <= asked: text += ' Train longer (--max_steps); if that does not help, something is wrong with the model.'
     return text
 
-# %% ../nbs/09_training.ipynb #47c05ee1
+# %% ../nbs/09_training.ipynb #458a4500
 @command
 def eva_dit_train(**kwargs):
     "Train an EvaDiT on an embedding store; options are the fields of `TrainConfig`"
