@@ -1,5 +1,7 @@
-"Checks that are not notebooks: python .ci/checks.py imports | readme | docs | demo FOLDER [FOLDER of --no_gate]"
+"Checks that are not notebooks: python .ci/checks.py imports | requirements | readme | docs | demo FOLDER [FOLDER of --no_gate]"
 import ast, json, re, subprocess, sys, tempfile
+from configparser import ConfigParser
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 root = Path(__file__).parents[1]
@@ -30,6 +32,18 @@ def imports():
              for i in imported(root/'eva_dit'/f'{m}.py') if numbers.get(i, 99) >= n]
     orphans = [p.name for p in (root/'eva_dit').glob('*.py') if p.stem not in numbers and not p.name.startswith('_')]
     return wrong + [f'{o} has no notebook' for o in orphans]
+
+def requirements():
+    "Every package that the library imports is a runtime requirement in settings.ini, not only one for development"
+    cfg = ConfigParser(delimiters=['=']); cfg.read(root/'settings.ini')
+    normal = lambda s: re.split(r'[<>=!~\[]', s)[0].lower().replace('_', '-')
+    required = {normal(r) for r in cfg['DEFAULT']['requirements'].split()}
+    trees = {p.name: ast.parse(p.read_text()) for p in (root/'eva_dit').glob('*.py')}
+    roots = {(name, (n.module if isinstance(n, ast.ImportFrom) else a.name).split('.')[0]) for name, t in trees.items() for n in ast.walk(t)
+             if isinstance(n, ast.Import) or isinstance(n, ast.ImportFrom) and not n.level for a in n.names}
+    dists = packages_distributions()
+    return [f'{name} imports {r}, which is no runtime requirement' for name, r in sorted(roots)
+            if r not in sys.stdlib_module_names | {'eva_dit'} and not required & {normal(d) for d in dists.get(r, [])}]
 
 def readme():
     "README.md is what index.ipynb makes"
@@ -65,6 +79,6 @@ def demo(folder, bare=None, tolerance=.03):
 
 if __name__ == '__main__':
     what, *args = sys.argv[1:]
-    wrong = dict(imports=imports, readme=readme, docs=docs, demo=demo)[what](*args)
+    wrong = dict(imports=imports, requirements=requirements, readme=readme, docs=docs, demo=demo)[what](*args)
     print(*(wrong or [f'{what}: in order']), sep='\n')
     sys.exit(bool(wrong))

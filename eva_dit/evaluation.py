@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, free_folder, write_json
 from .flow import token_cosine, width_ceiling
 from .sampling import noise, predict_clean, sample, solvers
-from .data import EmbeddingStore, splits
+from .data import EmbeddingStore, pick_device, splits
 from .training import Checkpoint
 
 # %% ../nbs/10_evaluation.ipynb #016cf0d7
@@ -299,7 +299,7 @@ def eva_dit_evaluate(
     "Evaluate a trained DiT against baselines on held-out images, and write a report"
     for k, v in dict(model_path=model_path, embeddings_dir=embeddings_dir, output_dir=output_dir).items():
         if not v: raise UserError(f'Give --{k}.')
-    ckpt = Checkpoint(model_path, checkpoint).to(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    ckpt = Checkpoint(model_path, checkpoint).to(pick_device(device))
     store = EmbeddingStore(embeddings_dir, cls=ckpt.model.config.cls)
     free_folder(output_dir, ('metrics.json',), 'choose another folder')
     r = evaluate(ckpt, store, num_samples, split, steps, solver, batch_size=batch_size, seed=seed)

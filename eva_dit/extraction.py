@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, check_space, free_folder, read_json, write_json
 from .encoders import Encoder, eva_encoder, clip_encoder, preprocess
-from .data import EmbeddingStore, dtypes, sha256, shard_name, write_manifest, write_shard
+from .data import EmbeddingStore, dtypes, pick_device, sha256, shard_name, write_manifest, write_shard
 
 # %% ../nbs/08_extraction.ipynb #1663de85
 image_suffixes = '.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif'
@@ -78,6 +78,16 @@ def _encode(paths, eva, clip, batch_size, pool, bar):
         bar.update(len(now))
     return [torch.cat(t) for t in zip(*tokens)] if tokens else None, reasons
 
+def _check_input(input_dir, output_dir, held_out, dtype, **at_least_one):
+    "Find mistakes before towers are loaded; the samples, with their splits"
+    for name, v in at_least_one.items():
+        if v < 1: raise UserError(f'--{name} is {v}, but must be at least 1.')
+    check_choice('--dtype', dtype, dtypes)
+    samples = assign_splits(find_images(input_dir), held_out)
+    if not output_dir: raise UserError('Say where to put the store with --output_dir.')
+    free_folder(output_dir, ('manifest.json',), 'choose another folder, or delete this finished store')
+    return samples
+
 def extract(input_dir, # a folder of images
             output_dir, # where the store is made
             eva:Encoder, # tower of the tokens to reproduce
@@ -90,12 +100,9 @@ def extract(input_dir, # a folder of images
             progress:bool=True # show a bar
            )->EmbeddingStore:
     "Encode every image below a folder with both towers; continues where an interrupted extraction of the same images stopped"
-    for name, v in dict(batch_size=batch_size, shard_size=shard_size, workers=workers).items():
-        if v < 1: raise UserError(f'{name} is {v}, but must be at least 1.')
-    check_choice('--dtype', dtype, dtypes)
+    samples = _check_input(input_dir, output_dir, held_out, dtype, batch_size=batch_size, shard_size=shard_size, workers=workers)
     if eva.grid != clip.grid: raise UserError(f'{eva.name} has a grid of {eva.grid[0]} x {eva.grid[1]} tokens and {clip.name} of {clip.grid[0]} x {clip.grid[1]}, but token (i, j) must be the same place in both; choose towers with one grid.')
-    samples = assign_splits(find_images(input_dir), held_out)
-    out, encoders = free_folder(output_dir, ('manifest.json',), 'choose another folder, or delete this finished store'), dict(eva=eva.identity(), clip=clip.identity())
+    out, encoders = Path(output_dir), dict(eva=eva.identity(), clip=clip.identity())
     plan = dict(encoders=encoders, shard_size=shard_size, dtype=dtype, images=hashlib.sha256(repr(samples).encode()).hexdigest()[:16])
     if (out/'extraction.json').exists():
         before = read_json(out/'extraction.json', 'extraction plan')
@@ -144,10 +151,8 @@ def eva_dit_extract(
     device:str=None # cpu or cuda (default: cuda if there is one)
 ):
     "Encode a folder of images with an EVA-CLIP and a CLIP tower into an embedding store"
-    find_images(input_dir)                                   # mistakes first: loading towers takes a while
-    if not output_dir: raise UserError('Say where to put the store with --output_dir.')
-    free_folder(output_dir, ('manifest.json',), 'choose another folder, or delete this finished store')
-    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    _check_input(input_dir, output_dir, held_out, dtype, batch_size=batch_size, shard_size=shard_size, workers=workers)     # loading towers takes a while
+    device = pick_device(device)
     towers = eva_encoder(eva_model, eva_weights).to(device), clip_encoder(clip_model).to(device)
     store = extract(input_dir, output_dir, *towers, batch_size=batch_size, held_out=held_out, shard_size=shard_size, dtype=dtype, workers=workers)
     print(summary(store))

@@ -173,7 +173,7 @@ class Trainer:
         groups = [dict(params=matrix, weight_decay=c.weight_decay), dict(params=other, weight_decay=0.)]
         self.optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=(.9, .95), fused=True)
         self.raw, self.model = raw, self.accelerator.prepare_model(raw)
-        self.step, self.best, self.elapsed, self.record = 0, None, 0., {}
+        self.step, self.best, self.elapsed, self.record, self._stop, self._new_best = 0, None, 0., {}, False, False
 
     def _about(self):
         "What is written beside the weights"
@@ -216,6 +216,7 @@ def __iter__(self:Trainer):
         self.model.train()
         with torch.autograd.set_detect_anomaly(c.debug_mode, check_nan=True): sums += self.train_step(eva, clip)
         n += 1
+        if self._stop: self.save(); raise KeyboardInterrupt                   # `fit` was asked to stop; between two steps, all is consistent
         measure = len(self.eval_idx) and (self.step % c.eval_every == 0 or self.step == self.total)
         if self.step % c.log_every and not measure and self.step < self.total:
             if self.step % c.save_every == 0: self.save()
@@ -285,7 +286,7 @@ def save(self:Trainer)->Path: # the checkpoint's folder
         for f in tmp.iterdir(): settle(f)
         os.replace(tmp, folder)
         self._point('last', name)
-        if getattr(self, '_new_best', False): self._point('best', name); self._new_best = False
+        if self._new_best: self._point('best', name); self._new_best = False
         keep = {(self.folder/w).read_text() for w in ('last', 'best') if (self.folder/w).exists()}
         for old in sorted(self.folder.glob('checkpoints/step-*'))[:-self.config.keep_checkpoints]:
             if old.name not in keep: shutil.rmtree(old)
@@ -323,10 +324,13 @@ def _restore(self:Trainer, ckpt):
 def fit(self:Trainer,
         progress:bool=True # show a bar
        )->dict: # the last record
-    "Train to the end; Ctrl-C or SIGTERM write a checkpoint first and raise `KeyboardInterrupt`"
+    "Train to the end; Ctrl-C or SIGTERM finish the step, write a checkpoint and raise `KeyboardInterrupt`"
     main = self.accelerator.is_main_process
+    def stop(*_):
+        self._stop = True
+        for s, handler in before.items(): signal.signal(s, handler)          # a second one acts at once
     own = threading.current_thread() is threading.main_thread()              # only there may signals be handled
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if own else None
+    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)} if own else {}
     if main and progress: print(*self.notes, sep='\n', end='\n' if self.notes else '')
     try:
         with tqdm(total=self.total, initial=self.step, desc='training', unit='step', disable=not (main and progress)) as bar:
@@ -336,14 +340,13 @@ def fit(self:Trainer,
                 bar.set_postfix({{'velocity_similarity': 'v-sim', 'eva_similarity': 'EVA-sim'}.get(k, k): f'{v:.3f}' for k, v in seen.items()}, refresh=False)
                 bar.update(r['step'] - bar.n)
     except KeyboardInterrupt:
-        self.save()
-        if main: print(f'\nInterrupted at step {self.step} of {self.total}; the checkpoint is saved.')
+        if main: print(f'\nInterrupted at step {self.step} of {self.total}' + ('; the checkpoint is saved.' if self._stop else ', at once; what was trained since the last checkpoint is lost.'))
         raise
     finally:
-        if own: signal.signal(signal.SIGTERM, before)
+        for s, handler in before.items(): signal.signal(s, handler)
     return self.record
 
-# %% ../nbs/09_training.ipynb #776a02ee
+# %% ../nbs/09_training.ipynb #f9cd1c8c
 def overfit_verdict(trainer:Trainer # after training with overfit_test_size
                    )->str:
     "One sentence: did the model learn its few images?"
@@ -354,7 +357,7 @@ def overfit_verdict(trainer:Trainer # after training with overfit_test_size
     elif reached <= asked: text += ' Train longer (--max_steps); if that does not help, something is wrong with the model.'
     return text
 
-# %% ../nbs/09_training.ipynb #458a4500
+# %% ../nbs/09_training.ipynb #e0071db6
 @command
 def eva_dit_train(**kwargs):
     "Train an EvaDiT on an embedding store; options are the fields of `TrainConfig`"
