@@ -35,6 +35,7 @@ class Attention(nn.Module):
                 rope_q:tuple=None, # cosines and sines for the queries, each (N, P/2)
                 rope_k:tuple=None # the same for the keys, each (M, P/2)
                )->Tensor: # (B, N, H, P)
+        "Each token's mean of the values, weighted by how its query fits the keys"
         q = rearrange(self.q(y), 'b n (h p) -> b h n p', h=self.heads)
         k, v = rearrange(self.kv(y if context is None else context), 'b m (two k p) -> two b k m p', two=2, k=self.kv_heads)
         q, k = self.q_norm(q), self.k_norm(k)

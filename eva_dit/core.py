@@ -34,6 +34,7 @@ def command(f):
         try: f(*args, **kwargs)            # nothing is returned: the program would take it for an exit status
         except UserError as e: sys.exit(_say(f'{f.__name__}: {e}', 2))
         except KeyboardInterrupt: sys.exit(_say(f'\n{f.__name__}: interrupted; finished work is kept.', 130))
+        except PermissionError as e: sys.exit(_say(f'{f.__name__}: {e.filename} may not be read or written ({e.strerror}); choose another place, or change its permissions.', 2))
         except OSError as e:
             if e.errno != 28: raise        # 28: no space left on device
             sys.exit(_say(f'{f.__name__}: the disk is full{f" ({e.filename})" if e.filename else ""}; free some space and start again, finished work is kept.', 2))

@@ -21,7 +21,9 @@ format_version = 1
 dtypes = dict(fp16=torch.float16, bf16=torch.bfloat16, fp32=torch.float32)
 splits = 'train', 'held_out'
 
-def shard_name(i:int)->str: return f'shard-{i:05d}'
+def shard_name(i:int)->str:
+    "File name of shard `i`, without the suffix"
+    return f'shard-{i:05d}'
 
 def pick_device(name:str=None # such as cpu, cuda or cuda:1; cuda if there is one, if None
                )->torch.device:
@@ -132,6 +134,7 @@ class EmbeddingStore:
             )->tuple: # eva (n, N, E) and clip (n, N, C), in the stored dtype
         "Read samples"
         idx = torch.as_tensor(indices, dtype=torch.long)
+        if len(idx) and not 0 <= idx.min() <= idx.max() < len(self): raise IndexError(f'rows {idx.min()} to {idx.max()} of a store of {len(self)} samples')
         shard, first = torch.bucketize(idx, self._bounds[1:], right=True), 0 if self.cls else 1
         out = [torch.empty(len(idx), self.manifest['tokens'] - first, d, dtype=dtypes[{'F16': 'fp16', 'BF16': 'bf16', 'F32': 'fp32'}[self.manifest['dtype']]])
                for d in (self.eva_dim, self.clip_dim)]
@@ -155,7 +158,9 @@ class EmbeddingStore:
         "A short name for exactly this data: a hash over the checksums of all shards"
         return hashlib.sha256(''.join(s['sha256'] for s in self.manifest['shards']).encode()).hexdigest()[:16]
 
-    def random_encoders(self)->bool: return any(e['random_weights'] for e in self.manifest['encoders'].values())     # must be said with every result
+    def random_encoders(self)->bool:
+        "Do the tokens come from random weights? Then every result must say so"
+        return any(e['random_weights'] for e in self.manifest['encoders'].values())
 
     def verify(self)->list: # names of shards that differ
         "Read every shard and compare its checksum with the manifest"

@@ -37,6 +37,7 @@ class TimestepEmbedding(nn.Module):
     def forward(self,
                 t:Tensor # (B,), in [0, 1]
                )->Tensor: # (B, D)
+        "Embed times"
         return self.mlp(timestep_sinusoids(t, self.dim).to(self.mlp[0].weight.dtype))
 
 # %% ../nbs/03_dit.ipynb #195ac4fc
@@ -50,7 +51,8 @@ class SwiGLU(nn.Module):
         hidden = -(-int(8*width/3)//multiple_of)*multiple_of
         self.up, self.down = nn.Linear(width, 2*hidden, bias=False), nn.Linear(hidden, width, bias=False)
 
-    def forward(self, x:Tensor)->Tensor: # (..., D) to (..., D)
+    def forward(self, x:Tensor)->Tensor:
+        "(..., D) to (..., D)"
         gate, up = self.up(x).chunk(2, -1)
         return self.down(F.silu(gate)*up)
 
@@ -78,7 +80,8 @@ class DiTBlock(nn.Module):
                 e:Tensor, # embedding of time and pooled conditioning, (B, D)
                 rope:tuple=None, # rotary table of the tokens, each (N, P/2)
                 cond_rope:tuple=None # rotary table of the conditioning, each (M, P/2)
-               )->Tensor:
+               )->Tensor: # (B, N, D)
+        "Attention and SwiGLU, each between two norms and behind a gate"
         s1, g1, s2, g2 = self.ada(F.silu(e))[:, None].chunk(4, -1)                            # (B, 1, D) each
         n = self.attn_norm(y)*(1 + s1)                                                        # (B, N, D)
         heads = self.self_attn(n, rope_q=rope, rope_k=rope)                                   # (B, N, H, P)
@@ -102,7 +105,7 @@ class DiTConfig:
     cls: bool = False           # is there a CLS token in front? (257 tokens, `cls_patch`)
     gate: bool = True           # the learned gate around the width bottleneck, output + gate(t) * x_t
     aligned: bool = True        # add each conditioning token to the noisy token at its own place
-    rope_base: float = 10000.   # the slowest pair turns this much slower than the fastest
+    rope_base: float = 10000.   # base of the rotary frequencies
 
     def __post_init__(self):
         self.grid = tuple(self.grid)
@@ -114,9 +117,14 @@ class DiTConfig:
         split_axes(self.head_dim)
 
     @property
-    def head_dim(self)->int: return self.width//self.heads
+    def head_dim(self)->int:
+        "P, numbers of a head"
+        return self.width//self.heads
+
     @property
-    def tokens(self)->int: return self.grid[0]*self.grid[1] + self.cls
+    def tokens(self)->int:
+        "N, tokens of an image, CLS included"
+        return self.grid[0]*self.grid[1] + self.cls
 
     @staticmethod
     def preset(size:str, **kwargs):
@@ -164,6 +172,7 @@ class EvaDiT(nn.Module, PyTorchModelHubMixin):
                 cond:Tensor=None, # CLIP tokens, (B, M, C), standardised; M = N if aligned; None for the null condition
                 drop:Tensor=None # images whose conditioning is replaced by the null condition, (B,) bool
                )->Tensor: # (B, N, E): velocity or sample, as `Flow` says
+        "What the tokens should become; raises `UserError` for wrong shapes"
         cond = self._check(x_t, t, cond)
         if drop is not None: cond = torch.where(drop[:, None, None], self.null_cond.to(cond.dtype), cond)
         rope = self.rope_cos, self.rope_sin
@@ -186,4 +195,6 @@ class EvaDiT(nn.Module, PyTorchModelHubMixin):
             raise UserError(f"cond has shape {tuple(cond.shape)}, but this model expects ({B}, {N if c.aligned else 'M'}, {c.clip_dim}).")
         return cond
 
-    def num_parameters(self)->int: return sum(p.numel() for p in self.parameters())
+    def num_parameters(self)->int:
+        "How many numbers are learned"
+        return sum(p.numel() for p in self.parameters())

@@ -14,7 +14,7 @@ import torch
 from fastcore.script import call_parse
 from torch import Tensor
 from tqdm.auto import tqdm
-from .core import UserError, command, check_choice, free_folder, write_json
+from .core import UserError, command, check_choice, free_folder, whole_file, write_json
 from .flow import token_cosine, width_ceiling
 from .sampling import noise, predict_clean, sample, solvers
 from .data import EmbeddingStore, pick_device, splits
@@ -38,11 +38,18 @@ class RidgeSums:
     def solve(self,
               strength:float # lambda, for inputs of unit variance
              )->Tensor: # (C + 1, E), float64
+        "Weights for a strength"
         return torch.linalg.solve(self.xx + strength*self.n*torch.eye(len(self.xx), dtype=torch.float64, device=self.xx.device), self.xy)
 
-    def error(self, w:Tensor)->float: return ((self.yy - 2*(w*self.xy).sum() + (w*(self.xx@w)).sum())/self.n).item()      # mean squared error a token
+    def error(self,
+              w:Tensor # (C + 1, E), float64
+             )->float: # squared error a token, mean over the pairs taken in
+        "Error of weights, from the sums alone"
+        return ((self.yy - 2*(w*self.xy).sum() + (w*(self.xx@w)).sum())/self.n).item()
 
-def with_one(x:Tensor)->Tensor: return torch.cat([x, torch.ones_like(x[..., :1])], -1)     # (..., C) to (..., C + 1)
+def with_one(x:Tensor)->Tensor:
+    "Append a constant: (..., C) to (..., C + 1)"
+    return torch.cat([x, torch.ones_like(x[..., :1])], -1)
 
 def fit_ridge(store:EmbeddingStore, eva_space, clip_space, # where from, and the standardised spaces
               strengths=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.), # to choose from
@@ -66,10 +73,9 @@ def fit_ridge(store:EmbeddingStore, eva_space, clip_space, # where from, and the
 def shuffle_between_groups(groups:list # group of each image
                           )->Tensor: # (n,), for each image the number of another one, of another group wherever possible
     "A permutation without fixed points that leaves groups, if no group is more than half of all"
-    n, order = len(groups), torch.tensor(sorted(range(len(groups)), key=lambda i: groups[i]), dtype=torch.long)
-    largest = max(groups.count(g) for g in set(groups))
-    other = torch.empty(n, dtype=torch.long)
-    other[order] = order.roll(max(largest, n//2) if largest <= n//2 else n//2)
+    order = torch.tensor(sorted(range(len(groups)), key=lambda i: groups[i]), dtype=torch.long)
+    other = torch.empty_like(order)
+    other[order] = order.roll(len(groups)//2)
     return other
 
 # %% ../nbs/10_evaluation.ipynb #a6f93983
@@ -77,7 +83,9 @@ ways = dict(dit_ode='DiT, full ODE', dit_one_step='DiT, one step', ridge='ridge 
 measures = dict(eva_similarity='EVA similarity', eva_similarity_centred='centred', eva_similarity_standardised='standardised')
 thresholds = {.4: 'good', .7: 'high quality', .8: 'very high quality', .9: 'excellent quality'}       # the original project's words
 
-def verdict_word(similarity:float)->str: return next((w for v, w in reversed(thresholds.items()) if similarity > v), 'not good')
+def verdict_word(similarity:float)->str:
+    "The word for an EVA similarity"
+    return next((w for v, w in reversed(thresholds.items()) if similarity > v), 'not good')
 
 @dataclass
 class Evaluation:
@@ -88,8 +96,8 @@ class Evaluation:
 
     def __str__(self):
         m, w = self.metrics, max(map(len, ways.values()))
-        lines = [' '*w + ''.join(f'{t:>16}' for t in measures.values())]
-        lines += [f'{ways[k]:<{w}}' + ''.join(f'{m[t][k]:16.3f}' for t in measures) for k in ways]
+        lines = [' '*w + ''.join(f'{t:>16}' for t in (*measures.values(), 'variance ratio'))]
+        lines += [f'{ways[k]:<{w}}' + ''.join(f'{m[t][k]:16.3f}' for t in (*measures, 'variance_ratio')) for k in ways]
         lines += ['', f'{"t":<{w}}' + ''.join(f'{t:6.2f}' for t in m['velocity_similarity']['t'])]
         lines += [f'{"velocity similarity, " + k:<{w}}' + ''.join(f'{v:6.2f}' for v in m['velocity_similarity'][k]) for k in ('model', 'trivial')]
         return '\n'.join(lines + ['', *self.remarks()])
@@ -101,6 +109,7 @@ class Evaluation:
         trivial = max(c['mean_token'], c['shuffled'])
         ok = min(c['dit_ode'], c['dit_one_step']) > trivial + .02
         out.append(f'The DiT is {"far above" if c["dit_ode"] > trivial + .2 else "above" if ok else "NOT clearly above"} the trivial answers (centred: {c["dit_ode"]:.3f} against {c["mean_token"]:.3f} for the mean token and {c["shuffled"]:.3f} with shuffled conditioning).')
+        if m['shuffled_within_group']: out.append(f'For {m["shuffled_within_group"]:.0%} of the images, the shuffled conditioning comes from the same group, and so flatters "shuffled"; hold out more groups.')
         for k in ('dit_ode', 'dit_one_step'):
             d = s[k] - s['ridge']
             out.append(f'{ways[k]}: {abs(d):.3f} {"above" if d > 0 else "BELOW"} the ridge map from CLIP' + ('.' if d > 0 else ', which is still better at this.'))
@@ -109,8 +118,8 @@ class Evaluation:
         if behind: out.append(f'At t = {", ".join(f"{t:g}" for t in behind)} the velocity is BELOW the trivial value: worse there than the best multiple of x_t.')
         if 'ceiling' in m:
             z = m['ceiling']
-            out.append(f'Without the gate, a model of width {z["width"]} cannot pass {z["formula"]:.3f} (standardised) on tokens of {z["eva_dim"]}, however long it trains; measured: {z["measured"]:.3f}. '
-                       f'{z["noise_left"]:.1%} of the initial noise is still in the samples, untouched (1 - width/E = {1 - z["width"]/z["eva_dim"]:.1%}); if just that were removed, it would be {z["without_that_noise"]:.3f}.')
+            out.append(f'Without the gate, the ceiling of a model of width {z["width"]} on tokens of {z["eva_dim"]} is {z["formula"]:.3f} (standardised), however long it trains; measured: {z["measured"]:.3f}. '
+                       f'{z["noise_left"]:.1%} of the initial noise is still in the samples, untouched (weights and bias of the last layer leave 1 - (width + 1)/E = {1 - (z["width"] + 1)/z["eva_dim"]:.1%}); if just that were removed, it would be {z["without_that_noise"]:.3f}.')
         if m['random_encoders']: out.append('The encoders have RANDOM weights: this tests the DiT and says nothing about real EVA-CLIP tokens.')
         return out
 
@@ -146,14 +155,16 @@ def evaluate(ckpt:Checkpoint, # the trained model
              progress:bool=True # show bars
             )->Evaluation:
     "Measure a model against baselines on images of a store"
-    idx = _check_evaluation(ckpt, store, num_samples, split, solver)
+    idx = _check_evaluation(ckpt, store, num_samples, split, solver, steps=steps, batch_size=batch_size)
     es, cs, rows = ckpt.eva_space, ckpt.clip_space, store.grid
     dev = es.mean.device
     w, strength = fit_ridge(store, es, cs, progress=progress)
-    other = idx[shuffle_between_groups([store.samples[i]['group'] for i in idx.tolist()])]
+    groups = [store.samples[i]['group'] for i in idx.tolist()]
+    away = shuffle_between_groups(groups)
+    other, same = idx[away], sum(groups[i] == groups[j] for i, j in enumerate(away.tolist()))/len(groups)
     bare = ckpt.model.gate is None and ckpt.flow.prediction == 'velocity'
     Q = _head_space(ckpt.model) if bare else None
-    scores, velocity, left, maps = {k: [] for k in ways}, [], [], []
+    scores, velocity, energy, left, maps = {k: [] for k in ways}, [], [], [], []
     run = lambda cond, x_0: sample(ckpt.model, ckpt.flow, cond, x_0, steps=steps, solver=solver, batch_size=batch_size)
     with tqdm(total=len(idx), desc='evaluating', unit='image', disable=not progress) as bar:
         for first in range(0, len(idx), batch_size):
@@ -167,17 +178,20 @@ def evaluate(ckpt:Checkpoint, # the trained model
                 if k == 'mean_token': cos[1:] = 0.                                  # a zero vector has no direction
                 scores[k].append(cos.mean(-1).cpu())
                 if k == 'dit_ode': maps.append(cos[0][:, -rows[0]*rows[1]:].unflatten(1, rows).cpu())
+            energy.append(torch.stack([x.square().sum((1, 2)) for x in (z, *outs.values())]).cpu())        # (1 + ways, B)
             velocity.append(torch.stack([torch.stack(_velocity_similarity(ckpt, z, cond, x_0, t)) for t in times]))
             if bare:                                                                # what of the noise is still there?
                 x = outs['dit_ode']; inside = x @ Q @ Q.T
                 left.append(torch.stack([(x - inside).square().sum((1, 2))/x_0.square().sum((1, 2)), token_cosine(inside, z).mean(1)]).cpu())
             bar.update(len(i))
-    return _summarise(ckpt, store, idx, split, scores, torch.cat(velocity, 2), left, torch.cat(maps), times, dict(steps=steps, solver=solver, seed=seed, ridge_strength=strength))
+    return _summarise(ckpt, store, idx, split, scores, torch.cat(velocity, 2), left, torch.cat(maps), times, torch.cat(energy, 1), dict(steps=steps, solver=solver, seed=seed, ridge_strength=strength, shuffled_within_group=same))
 
-def _check_evaluation(ckpt, store, num_samples, split, solver):
+def _check_evaluation(ckpt, store, num_samples, split, solver, **at_least_one):
     "Refuse what would give wrong or flattering numbers; the samples to evaluate on"
     check_choice('--solver', solver, solvers); check_choice('--split', split, splits)
-    if num_samples < 1: raise UserError(f'--num_samples is {num_samples}, but must be at least 1.')
+    for k, v in at_least_one.items():
+        if v < 1: raise UserError(f'--{k} is {v}, but must be at least 1.')
+    if num_samples < 2: raise UserError(f'--num_samples is {num_samples}, but must be at least 2: shuffling the conditioning takes two images.')
     c, trained_on = ckpt.model.config, ckpt.state['encoders']
     if (store.eva_dim, store.clip_dim, store.grid, store.cls) != (c.eva_dim, c.clip_dim, c.grid, c.cls):
         raise UserError(f'The model expects EVA tokens of {c.eva_dim} and CLIP tokens of {c.clip_dim} on a grid of {c.grid[0]} x {c.grid[1]}, but {store.folder} holds {store.eva_dim}, {store.clip_dim} and {store.grid[0]} x {store.grid[1]}; evaluate on tokens from the same encoders.')
@@ -188,12 +202,13 @@ def _check_evaluation(ckpt, store, num_samples, split, solver):
     if len(idx) < 2: raise UserError(f'{store.folder} holds only one {split} image, and shuffling the conditioning takes two.')
     return idx if len(idx) <= num_samples else idx[torch.linspace(0, len(idx) - 1, num_samples).long()]
 
-def _summarise(ckpt, store, idx, split, scores, velocity, left, maps, times, settings):
+def _summarise(ckpt, store, idx, split, scores, velocity, left, maps, times, energy, settings):
     "Means and shares from the numbers of each image"
     scores = {k: torch.cat(v, 1) for k, v in scores.items()}                                        # (3, n) each
     ode = scores['dit_ode'][0]
     metrics = {t: {k: scores[k][i].mean().item() for k in ways} for i, t in enumerate(measures)}
-    metrics['eva_similarity_std'] = {k: scores[k][0].std().item() for k in ways}                    # over images
+    metrics['variance_ratio'] = {k: (e.sum()/energy[0].sum()).item() for k, e in zip(ways, energy[1:])}
+    metrics['eva_similarity_std'] = {k: scores[k][0].std(correction=0).item() for k in ways}                    # over images
     metrics['velocity_similarity'] = dict(t=list(times), model=velocity[:, 0].mean(1).tolist(), trivial=velocity[:, 1].mean(1).tolist())
     metrics['share_above'] = {str(v): (ode > v).float().mean().item() for v in (.7, .8, .9)}
     if left:
@@ -208,10 +223,10 @@ def _summarise(ckpt, store, idx, split, scores, velocity, left, maps, times, set
 def table_html(m:dict # metrics
               )->str:
     "The table of five ways and three measures"
-    head = ''.join(f'<th>{t}</th>' for t in measures.values())
+    head = ''.join(f'<th>{t}</th>' for t in (*measures.values(), 'variance ratio'))
     best = {t: max(ways, key=lambda k: m[t][k]) for t in measures}
     cell = lambda t, k: f'<td{" class=best" if best[t] == k else ""}>{m[t][k]:.3f}</td>'
-    rows = ''.join(f'<tr><th>{name}</th>{"".join(cell(t, k) for t in measures)}</tr>' for k, name in ways.items())
+    rows = ''.join(f'<tr><th>{name}</th>{"".join(cell(t, k) for t in measures)}<td>{m["variance_ratio"][k]:.3f}</td></tr>' for k, name in ways.items())
     return f'<table><tr><th></th>{head}</tr>{rows}</table>'
 
 def _figures(r):
@@ -238,9 +253,10 @@ def _photo(source, key):
     "The image as a data URI, or nothing if it is not there any more"
     path = Path(source or '')/key
     if not source or not path.is_file(): return ''
-    from PIL import Image
-    from eva_dit.encoders import centre_square
-    buf = io.BytesIO(); centre_square(Image.open(path), 224).save(buf, 'PNG')
+    from eva_dit.encoders import centre_square, open_image
+    buf = io.BytesIO()
+    try: centre_square(open_image(path), 224).save(buf, 'PNG')
+    except (OSError, ValueError, SyntaxError): return '<p>(the photograph cannot be read any more)</p>'
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(buf.getvalue()).decode()}">'
 
 _style = '''body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:1rem auto;padding:0 1rem;color:#222}h1{font-size:1.5rem}table{border-collapse:collapse;margin:1rem 0}
@@ -264,7 +280,7 @@ def write_report(r:Evaluation, # what was measured
 <h1>EVA-CLIP reproduction: {esc(m["images"])} {esc(m["split"].replace("_", "-"))} images</h1><p><b>{verdict}</b></p>{warn}<ul>{"".join(f"<li>{s}</li>" for s in remarks if "RANDOM" not in s)}</ul>
 <div class=scroll>{table_html(m)}</div>{draw(vel, True)}{draw(hist)}<h2>Where in the image?</h2><p>Similarity of each generated token with the true one.</p>{pics}
 <h2>For the record</h2><ul><li>checkpoint {esc(m["checkpoint"])}, step {m["step"]:,}, {m["parameters"]:,} parameters</li><li>{esc(m["solver"])}, {m["steps"]} steps, seed {m["seed"]}</li><li>embedding store {esc(m["store"])}</li>{encoders}</ul><pre>{esc(how)}</pre></html>'''
-    Path(path).write_text(page, encoding='utf8')
+    with whole_file(path) as tmp: tmp.write_text(page, encoding='utf8')
     return Path(path)
 
 def write_evaluation(r:Evaluation, # what was measured
@@ -274,10 +290,10 @@ def write_evaluation(r:Evaluation, # what was measured
                     )->Path: # the folder
     "`metrics.json`, `per_image.csv` and `report.html`"
     folder = free_folder(folder)
-    write_json(folder/'metrics.json', r.metrics)
-    with open(folder/'per_image.csv', 'w', newline='', encoding='utf8') as f:
+    with whole_file(folder/'per_image.csv') as tmp, open(tmp, 'w', newline='', encoding='utf8') as f:
         w = csv.DictWriter(f, list(r.per_image[0])); w.writeheader(); w.writerows(r.per_image)
     write_report(r, folder/'report.html', source, how)
+    write_json(folder/'metrics.json', r.metrics)                      # last: it says that the evaluation is finished
     return folder
 
 # %% ../nbs/10_evaluation.ipynb #fd43e26d

@@ -5,16 +5,15 @@
 # %% auto #0
 __all__ = ['image_suffixes', 'find_images', 'assign_splits', 'load_image', 'extract', 'eva_dit_extract', 'summary']
 
-# %% ../nbs/08_extraction.ipynb #5858fa9f
-import csv, hashlib, warnings
+# %% ../nbs/08_extraction.ipynb #da9eae03
+import csv, hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import torch
 from fastcore.script import call_parse
-from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, check_space, free_folder, read_json, write_json
-from .encoders import Encoder, eva_encoder, clip_encoder, preprocess
+from .encoders import Encoder, eva_encoder, clip_encoder, open_image, preprocess
 from .data import EmbeddingStore, dtypes, pick_device, sha256, shard_name, write_manifest, write_shard
 
 # %% ../nbs/08_extraction.ipynb #1663de85
@@ -56,12 +55,10 @@ def load_image(path, # the file
               ): # a list of (3, size, size) tensors; or why not, as text
     "Decode one image and prepare it for each tower; a reason instead if that is impossible"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('error', Image.DecompressionBombWarning)
-            with Image.open(path) as im: im = ImageOps.exif_transpose(im).convert('RGB')
+        im = open_image(path)
         tensors = {s: preprocess(im, s) for s in set(sizes)}
         return [tensors[s] for s in sizes]
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as e:      # what PIL says of damaged or absurd files
+    except Exception as e:                 # damaged files raise nearly anything in decoders; all of it goes on the record
         return f'{type(e).__name__}: {e}'.replace(str(path), Path(path).name)
 
 # %% ../nbs/08_extraction.ipynb #299d5a85
@@ -103,7 +100,7 @@ def extract(input_dir, # a folder of images
     samples = _check_input(input_dir, output_dir, held_out, dtype, batch_size=batch_size, shard_size=shard_size, workers=workers)
     if eva.grid != clip.grid: raise UserError(f'{eva.name} has a grid of {eva.grid[0]} x {eva.grid[1]} tokens and {clip.name} of {clip.grid[0]} x {clip.grid[1]}, but token (i, j) must be the same place in both; choose towers with one grid.')
     out, encoders = Path(output_dir), dict(eva=eva.identity(), clip=clip.identity())
-    plan = dict(encoders=encoders, shard_size=shard_size, dtype=dtype, images=hashlib.sha256(repr(samples).encode()).hexdigest()[:16])
+    plan = dict(encoders=encoders, shard_size=shard_size, dtype=dtype, images=hashlib.sha256(repr([(s, (Path(input_dir)/s['key']).stat().st_size) for s in samples]).encode()).hexdigest()[:16])
     if (out/'extraction.json').exists():
         before = read_json(out/'extraction.json', 'extraction plan')
         changed = [k for k in plan if before.get(k) != plan[k]]

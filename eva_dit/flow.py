@@ -21,9 +21,17 @@ class Standardiser:
         if not (mean.isfinite().all() and std.isfinite().all()): raise UserError('The token statistics are not finite; the tokens that they were computed from hold NaN or Inf.')
         self.mean, self.std = mean.float(), std.float().clamp_min(1e-6)
 
-    def encode(self, x:Tensor)->Tensor: return (x.float() - self.mean)/self.std      # (..., dim), standardised
-    def decode(self, z:Tensor)->Tensor: return z.float()*self.std + self.mean        # (..., dim), as the tower gave them
-    def to(self, device): return Standardiser(self.mean.to(device), self.std.to(device))
+    def encode(self, x:Tensor)->Tensor:
+        "Tokens as the tower gave them, (..., dim), to standardised ones, float32"
+        return (x.float() - self.mean)/self.std
+
+    def decode(self, z:Tensor)->Tensor:
+        "Standardised tokens, (..., dim), back to those of the tower, float32"
+        return z.float()*self.std + self.mean
+
+    def to(self, device):
+        "The same on another device"
+        return Standardiser(self.mean.to(device), self.std.to(device))
 
 # %% ../nbs/04_flow.ipynb #f8074e9c
 def shift_time(t:Tensor, # in [0, 1]
@@ -102,5 +110,5 @@ def trivial_velocity_similarity(t:Tensor # in [0, 1]
 def width_ceiling(h:int, # width of the model
                   E:int # dim of the tokens
                  )->float: # cosine
-    "The EVA similarity that a velocity model without gate cannot pass: 1/sqrt(2 - h/E), in standardised space"
+    "EVA similarity of a velocity model without gate that is right inside its subspace: 1/sqrt(2 - h/E), in standardised space"
     return (2 - min(h/E, 1))**-.5

@@ -33,7 +33,7 @@ def split_axes(head_dim:int # P, a multiple of 8
 # %% ../nbs/01_rope.ipynb #18df048f
 def rope_table(positions:Tensor, # (N, 3): frame, row, column
                axes:tuple, # numbers of a head for each axis, all even
-               base:float=10000. # the slowest pair turns about this much slower than the fastest
+               base:float=10000. # pair i of an axis of a numbers turns by base^(-2i/a) a step
               )->tuple: # cosines and sines, each (N, P/2), float32
     "Cosine and sine of the angle by which every pair of every token turns (RoFormer, eq. 15, for each axis)"
     if len(axes) != positions.shape[-1] or any(a % 2 or a < 0 for a in axes):

@@ -12,14 +12,18 @@ from tqdm.auto import tqdm
 from .core import UserError, check_choice
 from .flow import Flow, shift_time
 
-# %% ../nbs/05_sampling.ipynb #5e91d312
-def euler(f, x, t, u): return x + (u - t)*f(x, t)
+# %% ../nbs/05_sampling.ipynb #f5a17959
+def euler(f, x, t, u):
+    "From `x` (any shape) at time `t` to time `u` along the velocity `f(x, t)`, one call"
+    return x + (u - t)*f(x, t)
 
 def midpoint(f, x, t, u):
+    "Like `euler`, with the velocity half-way, two calls"
     m = (t + u)/2
     return x + (u - t)*f(x + (m - t)*f(x, t), m)
 
 def heun(f, x, t, u):
+    "Like `euler`, with the mean of the velocities at both ends, two calls (one for the last step)"
     v = f(x, t)
     end = x + (u - t)*v
     return end if u == 1 else x + (u - t)/2*(v + f(end, u))
@@ -34,7 +38,8 @@ def noise(n:int, # images
           first:int=0 # number of the first image
          )->Tensor: # (n, N, E)
     "Standard normal noise that belongs to the image's number, not to the batch it happens to be in"
-    return torch.stack([torch.randn(tokens, dim, generator=torch.Generator().manual_seed(seed*1_000_003 + first + i)) for i in range(n)])
+    number = lambda i: (seed*1_000_003 + first + i + 1)*2_654_435_761 % 2**32      # far from the small seeds that people give to everything else
+    return torch.stack([torch.randn(tokens, dim, generator=torch.Generator().manual_seed(number(i))) for i in range(n)])
 
 def time_grid(steps:int, # number of steps
               shift:float=1., # more than 1 puts more of the steps near the noise

@@ -69,7 +69,9 @@ class TrainConfig:
             if not getattr(self, k): raise UserError(f'Say where to find {what} with --{k}.' if 'store' in what else f'Give {what} with --{k}.')
 
     @property
-    def flow(self)->Flow: return Flow(self.prediction, self.time_shift)
+    def flow(self)->Flow:
+        "The flow that these settings describe"
+        return Flow(self.prediction, self.time_shift)
 
 # %% ../nbs/09_training.ipynb #e4995954
 def learning_rate(step:int, # counted from 0
@@ -83,7 +85,9 @@ def learning_rate(step:int, # counted from 0
 
 def ema_decay_at(step:int, # counted from 0
                  longest:float # the decay of a long run
-                )->float: return min(longest, (1 + step)/(10 + step))      # the average looks back over about a tenth of the run at first
+                )->float:
+    "Decay of the averaged weights: at first the average looks back over about a tenth of the run"
+    return min(longest, (1 + step)/(10 + step))
 
 # %% ../nbs/09_training.ipynb #267b0e69
 class Checkpoint:
@@ -124,11 +128,11 @@ class Trainer:
         self.device = self.accelerator.device
         self.folder = Path(config.output_dir)
         self._load_data()
-        if config.resume: self._check_resume()
-        elif self.accelerator.is_main_process: free_folder(self.folder, ('config.json', 'metrics.jsonl', 'checkpoints'), 'add --resume to continue that run, or choose another folder')
+        resume = config.resume and self._check_resume()
+        if not config.resume and self.accelerator.is_main_process: free_folder(self.folder, ('config.json', 'metrics.jsonl', 'checkpoints'), 'add --resume to continue that run, or choose another folder')
         self._plan()
         self._build()
-        if config.resume: self._restore(Checkpoint(self.folder, 'last'))
+        if resume: self._restore(Checkpoint(self.folder, 'last'))
         elif self.accelerator.is_main_process: write_json(self.folder/'config.json', self._about())
         self.accelerator.wait_for_everyone()
 
@@ -174,13 +178,14 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=(.9, .95), fused=True)
         self.raw, self.model = raw, self.accelerator.prepare_model(raw)
         self.step, self.best, self.elapsed, self.record, self._stop, self._new_best = 0, None, 0., {}, False, False
+        self._sums, self._n = torch.zeros(3, device=self.device), 0          # since the last line of the log
 
     def _about(self):
         "What is written beside the weights"
         flow = dataclasses.asdict(self.flow)
         return dict(config=dataclasses.asdict(self.config), model=dataclasses.asdict(self.dit_config), flow=flow, steps=self.total, batch_size=self.batch_size,
                     warmup_steps=self.warmup, learning_rate=self.lr, parameters=self.raw.num_parameters(), store=self.store.identity(), encoders=self.store.manifest['encoders'],
-                    random_encoders=self.store.random_encoders(), train_samples=len(self.train_idx), versions=dict(python=platform.python_version(), torch=torch.__version__))
+                    random_encoders=self.store.random_encoders(), train_samples=len(self.train_idx), processes=self.accelerator.num_processes, precision=self.accelerator.mixed_precision, versions=dict(python=platform.python_version(), torch=torch.__version__))
 
 # %% ../nbs/09_training.ipynb #979088dc
 @patch
@@ -191,7 +196,7 @@ def _generator(self:Trainer):
 
 @patch
 def train_step(self:Trainer, eva, clip):
-    "One step; returns loss, velocity similarity and gradient norm, on the device"
+    "One step on `eva` (B, N, E) and `clip` (B, N, C), as stored; returns loss, velocity similarity and gradient norm, on the device"
     c, g = self.config, self._generator()
     x_1, cond = self.eva_space.encode(eva.to(self.device, non_blocking=True)), self.clip_space.encode(clip.to(self.device, non_blocking=True))
     drop = torch.rand(len(x_1), generator=g, device=self.device) < c.condition_dropout
@@ -211,41 +216,48 @@ def train_step(self:Trainer, eva, clip):
 def __iter__(self:Trainer):
     c, acc = self.config, self.accelerator
     sampler = StepSampler(self.train_idx, self.batch_size, c.seed, acc.process_index, acc.num_processes)
-    sums, n, start = torch.zeros(3, device=self.device), 0, time.perf_counter()
+    since, start = self.step, time.perf_counter()
     for eva, clip in loader(self.store, sampler.from_step(self.step, self.total), c.workers, pin=self.device.type == 'cuda'):
         self.model.train()
-        with torch.autograd.set_detect_anomaly(c.debug_mode, check_nan=True): sums += self.train_step(eva, clip)
-        n += 1
-        if self._stop: self.save(); raise KeyboardInterrupt                   # `fit` was asked to stop; between two steps, all is consistent
-        measure = len(self.eval_idx) and (self.step % c.eval_every == 0 or self.step == self.total)
-        if self.step % c.log_every and not measure and self.step < self.total:
-            if self.step % c.save_every == 0: self.save()
-            continue
-        loss, sim, norm = (acc.reduce(sums, 'mean')/n).tolist()           # the only wait for the device
-        took = time.perf_counter() - start
-        self.elapsed += took
-        self.record = dict(step=self.step, epoch=round(self.step*self.batch_size/len(self.train_idx), 3), loss=loss, velocity_similarity=sim, grad_norm=norm,
-                           lr=self.optimizer.param_groups[0]['lr'], samples_per_s=round(n*self.batch_size/took, 2), seconds=round(self.elapsed, 2))
-        if c.debug_mode: self.record.update(self._debug())
-        if not math.isfinite(loss + norm):
-            raise UserError(f'The loss or the gradients are not finite around step {self.step} (loss {loss}, gradient norm {norm}); the last checkpoint is whole. Lower --learning_rate, or look for the cause with --debug_mode.')
-        if measure: self.record.update(self.evaluate()); self._note_best()
-        self._log()
-        if self.step % c.save_every == 0 or self.step == self.total: self.save()
-        sums, n, start = torch.zeros_like(sums), 0, time.perf_counter()
-        yield self.record
-        start = time.perf_counter()                                       # what the caller does is not training time
+        with torch.autograd.set_detect_anomaly(c.debug_mode, check_nan=True): self._sums += self.train_step(eva, clip)
+        self._n += 1
+        end = self.step == self.total
+        measure = len(self.eval_idx) > 0 and (self.step % c.eval_every == 0 or end)
+        log = measure or end or self.step % c.log_every == 0
+        if log:
+            now = time.perf_counter()
+            self.elapsed += now - start
+            self._make_record((self.step - since)*self.batch_size/(now - start), measure)
+        if self._stop or end or self._new_best or self.step % c.save_every == 0: self.save()
+        if self._stop: raise KeyboardInterrupt                                # `fit` was asked to stop; between two steps, all is consistent
+        if log:
+            yield self.record
+            since, start = self.step, time.perf_counter()                     # what the caller does is not training time
+
+@patch
+def _make_record(self:Trainer, rate, measure):
+    "Fetch the sums, measure EVA similarity if it is due, and log it all"
+    loss, sim, norm = (self.accelerator.reduce(self._sums, 'mean')/self._n).tolist()       # the only wait for the device
+    self._sums.zero_(); self._n = 0
+    self.record = dict(step=self.step, epoch=round(self.step*self.batch_size/len(self.train_idx), 3), loss=loss, velocity_similarity=sim, grad_norm=norm,
+                       lr=self.optimizer.param_groups[0]['lr'], samples_per_s=round(rate, 2), seconds=round(self.elapsed, 2))
+    if self.config.debug_mode: self.record.update(self._debug())
+    if not math.isfinite(loss + norm):
+        raise UserError(f'The loss or the gradients are not finite around step {self.step} (loss {loss}, gradient norm {norm}); the last checkpoint is whole. Lower --learning_rate, or look for the cause with --debug_mode.')
+    if measure: self.record.update(self.evaluate()); self._note_best()
+    self._log()
 
 # %% ../nbs/09_training.ipynb #b4f6da0a
 @patch
 @torch.no_grad()
-def evaluate(self:Trainer)->dict: # eva_similarity and eva_similarity_centred
+def evaluate(self:Trainer)->dict: # eva_similarity, eva_similarity_centred, and mean_token: the EVA similarity of always answering the mean token
     "EVA similarity of samples made with the averaged weights: held-out images, or in an overfitting test the training images"
     eva, clip = (x.to(self.device) for x in self.store.rows(self.eval_idx))
     x_0 = noise(*eva.shape, seed=self.config.seed).to(self.device)
     out = self.eva_space.decode(sample(self.ema, self.flow, self.clip_space.encode(clip), x_0, steps=8, solver='midpoint', batch_size=32))
     mean = self.eva_space.mean
-    return dict(eva_similarity=token_cosine(out, eva).mean().item(), eva_similarity_centred=token_cosine(out - mean, eva.float() - mean).mean().item())
+    return dict(eva_similarity=token_cosine(out, eva).mean().item(), eva_similarity_centred=token_cosine(out - mean, eva.float() - mean).mean().item(),
+                mean_token=token_cosine(mean.expand_as(out), eva).mean().item())
 
 @patch
 def _note_best(self:Trainer):
@@ -276,18 +288,20 @@ def save(self:Trainer)->Path: # the checkpoint's folder
     "Write a checkpoint, whole or not at all; then move `last`, and `best` if it is; then delete the oldest"
     name = f'step-{self.step:08d}'
     folder = self.folder/'checkpoints'/name
-    if self.accelerator.is_main_process and not folder.exists():
+    pointer = lambda which: (self.folder/which).read_text().strip() if (self.folder/which).exists() else None
+    if self.accelerator.is_main_process and not (folder.exists() and pointer('last') == name):
         tmp = folder.with_name(f'.{name}.tmp')
         shutil.rmtree(tmp, ignore_errors=True); tmp.mkdir(parents=True)
         self.ema.save_pretrained(tmp)
         save_file({**{f'model.{k}': v for k, v in self.raw.state_dict().items()}, **self._optimizer_tensors()}, tmp/'training.safetensors')
         save_file({f'{k}_{s}': getattr(getattr(self, f'{k}_space'), s) for k in ('eva', 'clip') for s in ('mean', 'std')}, tmp/'statistics.safetensors')
-        write_json(tmp/'state.json', dict(step=self.step, best=self.best, elapsed=self.elapsed, **self._about()))
+        write_json(tmp/'state.json', dict(step=self.step, best=self.best, elapsed=self.elapsed, window=[*self._sums.tolist(), self._n], **self._about()))
         for f in tmp.iterdir(): settle(f)
+        shutil.rmtree(folder, ignore_errors=True)             # left by a kill before `last` moved, or damaged
         os.replace(tmp, folder)
         self._point('last', name)
         if self._new_best: self._point('best', name); self._new_best = False
-        keep = {(self.folder/w).read_text() for w in ('last', 'best') if (self.folder/w).exists()}
+        keep = pointer('last'), pointer('best')
         for old in sorted(self.folder.glob('checkpoints/step-*'))[:-self.config.keep_checkpoints]:
             if old.name not in keep: shutil.rmtree(old)
     self.accelerator.wait_for_everyone()
@@ -299,25 +313,43 @@ def _point(self:Trainer, which, name):
 
 # %% ../nbs/09_training.ipynb #f95dd175
 @patch
-def _check_resume(self:Trainer):
-    "Only what does not change the result may differ from the run that is continued"
-    state = Checkpoint(self.folder, 'last').state
-    free = {'chunked_embeddings_dir', 'output_dir', 'resume', 'num_epochs', 'max_steps', 'save_every', 'keep_checkpoints', 'eval_every', 'log_every', 'workers', 'debug_mode'}
-    now = dataclasses.asdict(self.config)
-    changed = [f'--{k} {state["config"][k]}' for k in now if k not in free and now[k] != state['config'].get(k)]
+def _check_resume(self:Trainer)->bool: # is there a checkpoint to continue from?
+    "Refuse to continue with anything that would make it another run; a new end of the schedule is allowed, and said"
+    if not (self.folder/'config.json').exists(): raise UserError(f'There is no run in {self.folder} to resume; leave out --resume to start one.')
+    started = (self.folder/'last').exists()
+    state = Checkpoint(self.folder, 'last').state if started else read_json(self.folder/'config.json', 'run configuration')
+    free = {'chunked_embeddings_dir', 'output_dir', 'resume', 'num_epochs', 'max_steps', 'save_every', 'keep_checkpoints', 'eval_every', 'log_every', 'workers', 'debug_mode', 'mixed_precision'}
+    now, then = dataclasses.asdict(self.config), state['config']
+    changed = [f'--{k} {then.get(k)}' for k in now if k not in free and now[k] != then.get(k)]
+    changed += [f'{k} {state[k]}' for k, v in dict(processes=self.accelerator.num_processes, precision=self.accelerator.mixed_precision).items() if state[k] != v]
     if changed: raise UserError(f'The run in {self.folder} was started with {", ".join(changed)}; resume it with the same, or start a new run in another folder.')
     if state['store'] != self.store.identity(): raise UserError(f'The run in {self.folder} was trained on other data than {self.config.chunked_embeddings_dir}; resume it with the same store.')
+    if not started: self.notes.append('The run was stopped before its first checkpoint, so it begins again.'); (self.folder/'metrics.jsonl').unlink(missing_ok=True)
+    return started
 
 @patch
 def _restore(self:Trainer, ckpt):
-    "Continue from a checkpoint"
+    "Continue from a checkpoint: weights, average, moments, and the log cut back to its step"
+    state, log = ckpt.state, self.folder/'metrics.jsonl'
     try: t = load_file(ckpt.folder/'training.safetensors', device=str(self.device))
     except (SafetensorError, FileNotFoundError) as e: raise UserError(f'The checkpoint {ckpt.folder} is damaged ({e}); write the name of an earlier one into {self.folder}/last.') from e
+    if state['step'] >= self.total: raise UserError(f'The run in {self.folder} is finished: it has {state["step"]} of {self.total} steps; train longer with --num_epochs or --max_steps.')
+    if state['steps'] != self.total: self.notes.append(f'The run was to end at step {state["steps"]} and now ends at {self.total}, so the learning rate follows another curve from here.')
     self.raw.load_state_dict({k[6:]: v for k, v in t.items() if k.startswith('model.')})
     self.ema.load_state_dict(ckpt.model.state_dict())
-    for n, p in self.raw.named_parameters(): self.optimizer.state[p] = {k: t[f'{k}.{n}'] for k in ('step', 'exp_avg', 'exp_avg_sq')}
-    self.step, self.best, self.elapsed = (ckpt.state[k] for k in ('step', 'best', 'elapsed'))
-    if self.step >= self.total: raise UserError(f'The run in {self.folder} is finished: it has {self.step} of {self.total} steps; train longer with --num_epochs or --max_steps.')
+    if state['step']:
+        for n, p in self.raw.named_parameters(): self.optimizer.state[p] = {k: t[f'{k}.{n}'] for k in ('step', 'exp_avg', 'exp_avg_sq')}
+    self.step, self.best, self.elapsed = (state[k] for k in ('step', 'best', 'elapsed'))
+    *sums, self._n = state['window']
+    self._sums.copy_(torch.tensor(sums))
+    if self.accelerator.is_main_process and log.exists():
+        lines = [l for l in log.read_text(encoding='utf8').splitlines() if _step_of(l) <= self.step]
+        with whole_file(log) as tmp: tmp.write_text(''.join(l + '\n' for l in lines), encoding='utf8')
+
+def _step_of(line):
+    "The step of a line of the log; infinity if a kill tore it"
+    try: return json.loads(line)['step']
+    except (json.JSONDecodeError, KeyError, TypeError): return math.inf
 
 # %% ../nbs/09_training.ipynb #207223d1
 @patch
@@ -346,18 +378,19 @@ def fit(self:Trainer,
         for s, handler in before.items(): signal.signal(s, handler)
     return self.record
 
-# %% ../nbs/09_training.ipynb #f9cd1c8c
+# %% ../nbs/09_training.ipynb #1c9278e5
 def overfit_verdict(trainer:Trainer # after training with overfit_test_size
                    )->str:
     "One sentence: did the model learn its few images?"
     r, d = trainer.record, trainer.dit_config
-    reached, asked = r['eva_similarity'], .8
-    text = f'Overfitting test on {len(trainer.train_idx)} images, {r["step"]} steps: EVA similarity {reached:.3f}, which {"passes" if reached > asked else "misses"} the {asked} that a sound model reaches.'
-    if not d.gate and trainer.flow.prediction == 'velocity': text += f' Without the gate, a width of {d.width} for tokens of {d.eva_dim} cannot pass {width_ceiling(d.width, d.eva_dim):.3f} (in standardised space), however long it trains.'
+    reached, asked = r['eva_similarity_centred'], .8
+    text = (f'Overfitting test on {len(trainer.train_idx)} images, {r["step"]} steps: EVA similarity {r["eva_similarity"]:.3f} (mean token: {r["mean_token"]:.3f}), '
+            f'centred {reached:.3f}, which {"passes" if reached > asked else "misses"} the {asked} that a sound model reaches.')
+    if not d.gate and trainer.flow.prediction == 'velocity': text += f' Without the gate, a width of {d.width} for tokens of {d.eva_dim} has its ceiling at {width_ceiling(d.width, d.eva_dim):.3f} (in standardised space).'
     elif reached <= asked: text += ' Train longer (--max_steps); if that does not help, something is wrong with the model.'
     return text
 
-# %% ../nbs/09_training.ipynb #e0071db6
+# %% ../nbs/09_training.ipynb #30224cd1
 @command
 def eva_dit_train(**kwargs):
     "Train an EvaDiT on an embedding store; options are the fields of `TrainConfig`"
