@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['photographs', 'held_out_photographs', 'crop_boxes', 'caption', 'write_photographs', 'demo', 'eva_dit_demo']
 
-# %% ../nbs/14_demo.ipynb #6d43fad6
-import math, shutil, sys, time
+# %% ../nbs/14_demo.ipynb #7159a70d
+import dataclasses, math, sys, time
 from pathlib import Path
 import numpy as np
 from fastcore.script import call_parse
@@ -77,6 +77,7 @@ def demo(output_dir, # the folder for everything
          progress:bool=True # say what happens, with bars
         )->Evaluation:
     "Photographs to crops, to tokens, to a trained DiT, to an evaluation; goes on where it was interrupted"
+    if seed < 0: raise UserError(f'--seed is {seed}, but must not be negative.')
     for k, v in dict(max_steps=max_steps, crops=crops, held_out_crops=held_out_crops).items():
         if v < 1: raise UserError(f'--{k} is {v}, but must be at least 1.')
     out, settings = Path(output_dir), dict(no_gate=no_gate, max_steps=max_steps, crops=crops, held_out_crops=held_out_crops, seed=seed)
@@ -100,9 +101,8 @@ def demo(output_dir, # the folder for everything
     say('3/4  Training: nano, velocity output' + (', no gate: the original formulation' if no_gate else ' with the learned gate'))
     config = TrainConfig(str(out/'embeddings'), str(out/'run'), model_size='nano', no_gate=no_gate, max_steps=max_steps, eval_every=max(1, max_steps//4), save_every=100, seed=seed)
     last = out/'run/last'
-    if not last.exists() and (out/'run').exists(): shutil.rmtree(out/'run')                # interrupted before the first checkpoint
-    if not (last.exists() and read_json(out/'run/checkpoints'/last.read_text()/'state.json')['step'] >= max_steps):
-        Trainer(config if not last.exists() else TrainConfig(**{**vars(config), 'resume': True})).fit(progress)
+    if not (last.exists() and Checkpoint(out/'run').state['step'] >= max_steps):
+        Trainer(dataclasses.replace(config, resume=(out/'run/config.json').exists())).fit(progress)
 
     say('4/4  Evaluation: held-out photographs, against honest baselines')
     result = evaluate(Checkpoint(out/'run'), store, seed=seed, progress=progress)
