@@ -69,6 +69,7 @@ def write_shard(folder, # of the store
     write_json(path.with_suffix('.json'), info)
     return info
 
+# %% ../nbs/07_data.ipynb #e0bf38f5
 def write_manifest(folder, # of the store
                    n_shards:int, # shards 0 to n_shards - 1 must exist
                    **about # what else to record: encoders, grid, source, ...
@@ -94,7 +95,7 @@ def write_manifest(folder, # of the store
     write_json(folder/'manifest.json', manifest)
     return manifest
 
-# %% ../nbs/07_data.ipynb #b4fcae80
+# %% ../nbs/07_data.ipynb #c509ef14
 class EmbeddingStore:
     "A folder of paired EVA and CLIP tokens, read by memory map"
     def __init__(self,
@@ -166,7 +167,7 @@ class EmbeddingStore:
         "Read every shard and compare its checksum with the manifest"
         return [self._path(i).name for i, s in enumerate(self.manifest['shards']) if s['count'] and sha256(self._path(i)) != s['sha256']]
 
-# %% ../nbs/07_data.ipynb #0931eb0f
+# %% ../nbs/07_data.ipynb #8d21e3f3
 class StepSampler:
     "Batch of step `k` as a function of `(seed, k)`: shuffled epochs laid end to end"
     def __init__(self,
@@ -197,6 +198,7 @@ class StepSampler:
         "Batches of steps `step` to `last - 1`, one after the other"
         return (self.batch(k) for k in range(step, last))
 
+# %% ../nbs/07_data.ipynb #e6578c5a
 class _Rows:
     "What a DataLoader wants: a batch of indices in, a batch of tokens out"
     def __init__(self, store): self.store = store

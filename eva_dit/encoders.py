@@ -124,6 +124,7 @@ def is_path(s:str)->bool:
     "Does the user mean a place on the disk, rather than a name on the Hub?"
     return s.startswith(('.', '/', '~')) or Path(s).exists()
 
+# %% ../nbs/06_encoders.ipynb #224edca2
 def eva_encoder(name:str='EVA02-E-14-plus', # an EVA model of open_clip, or 'demo'
                 weights:str=None, # a pretrained tag of open_clip, a local checkpoint file, or 'random'; the model's first tag if None
                )->Encoder:
@@ -154,6 +155,7 @@ def _cached(open_clip, name, tag):
     files = 'open_clip_model.safetensors', 'open_clip_pytorch_model.bin'
     return bool(repo) and any(isinstance(try_to_load_from_cache(repo, f), str) for f in files)
 
+# %% ../nbs/06_encoders.ipynb #a6128db0
 def clip_encoder(name:str='openai/clip-vit-large-patch14' # a Hub id or local folder of a CLIP model, or 'demo'
                 )->Encoder:
     "The CLIP vision tower `name`: its last hidden state"

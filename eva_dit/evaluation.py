@@ -142,6 +142,7 @@ def _head_space(model):
     "Orthonormal basis of all that the last layer can put out, (E, width + 1)"
     return torch.linalg.qr(torch.cat([model.head.weight, model.head.bias[:, None]], 1).float()).Q
 
+# %% ../nbs/10_evaluation.ipynb #4e44f530
 @torch.no_grad()
 def evaluate(ckpt:Checkpoint, # the trained model
              store:EmbeddingStore, # the tokens
@@ -186,6 +187,7 @@ def evaluate(ckpt:Checkpoint, # the trained model
             bar.update(len(i))
     return _summarise(ckpt, store, idx, split, scores, torch.cat(velocity, 2), left, torch.cat(maps), times, torch.cat(energy, 1), dict(steps=steps, solver=solver, seed=seed, ridge_strength=strength, shuffled_within_group=same))
 
+# %% ../nbs/10_evaluation.ipynb #9054c407
 def _check_evaluation(ckpt, store, num_samples, split, solver, **at_least_one):
     "Refuse what would give wrong or flattering numbers; the samples to evaluate on"
     check_choice('--solver', solver, solvers); check_choice('--split', split, splits)
@@ -202,6 +204,7 @@ def _check_evaluation(ckpt, store, num_samples, split, solver, **at_least_one):
     if len(idx) < 2: raise UserError(f'{store.folder} holds only one {split} image, and shuffling the conditioning takes two.')
     return idx if len(idx) <= num_samples else idx[torch.linspace(0, len(idx) - 1, num_samples).long()]
 
+# %% ../nbs/10_evaluation.ipynb #32a0a5e1
 def _summarise(ckpt, store, idx, split, scores, velocity, left, maps, times, energy, settings):
     "Means and shares from the numbers of each image"
     scores = {k: torch.cat(v, 1) for k, v in scores.items()}                                        # (3, n) each
@@ -219,7 +222,7 @@ def _summarise(ckpt, store, idx, split, scores, velocity, left, maps, times, ene
     per_image = [dict(key=store.samples[n]['key'], group=store.samples[n]['group'], caption=store.samples[n]['caption'], **{k: round(scores[k][0, i].item(), 5) for k in ways}) for i, n in enumerate(idx.tolist())]
     return Evaluation(metrics, per_image, maps)
 
-# %% ../nbs/10_evaluation.ipynb #e75190d3
+# %% ../nbs/10_evaluation.ipynb #4ca99abc
 def table_html(m:dict # metrics
               )->str:
     "The table of five ways and three measures"
@@ -229,6 +232,7 @@ def table_html(m:dict # metrics
     rows = ''.join(f'<tr><th>{name}</th>{"".join(cell(t, k) for t in measures)}<td>{m["variance_ratio"][k]:.3f}</td></tr>' for k, name in ways.items())
     return f'<table><tr><th></th>{head}</tr>{rows}</table>'
 
+# %% ../nbs/10_evaluation.ipynb #e976f3d1
 def _figures(r):
     "The plotly figures of a report"
     import plotly.graph_objects as go
@@ -259,6 +263,7 @@ def _photo(source, key):
     except (OSError, ValueError, SyntaxError): return '<p>(the photograph cannot be read any more)</p>'
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(buf.getvalue()).decode()}">'
 
+# %% ../nbs/10_evaluation.ipynb #db5ae96b
 _style = '''body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:1rem auto;padding:0 1rem;color:#222}h1{font-size:1.5rem}table{border-collapse:collapse;margin:1rem 0}
 td,th{padding:.3rem .8rem;text-align:right;border-bottom:1px solid #ddd}th:first-child{text-align:left}.best{font-weight:bold}.warn{background:#fff3cd;padding:.6rem 1rem;border-left:4px solid #e69f00}
 .pic{display:inline-block;vertical-align:top;margin:0 .5rem 1rem 0;width:285px}.pic i{display:block;min-height:3rem}.pic img{width:224px;display:block;image-rendering:pixelated}code,pre{font-size:.85rem;overflow-wrap:anywhere;white-space:pre-wrap}.scroll{overflow-x:auto}@media(max-width:500px){table{font-size:.8rem}td,th{padding:.3rem}}'''
@@ -283,6 +288,7 @@ def write_report(r:Evaluation, # what was measured
     with whole_file(path) as tmp: tmp.write_text(page, encoding='utf8')
     return Path(path)
 
+# %% ../nbs/10_evaluation.ipynb #bab9fd95
 def write_evaluation(r:Evaluation, # what was measured
                      folder, # where to
                      source=None, # folder of the photographs
@@ -296,7 +302,7 @@ def write_evaluation(r:Evaluation, # what was measured
     write_json(folder/'metrics.json', r.metrics)                      # last: it says that the evaluation is finished
     return folder
 
-# %% ../nbs/10_evaluation.ipynb #fd43e26d
+# %% ../nbs/10_evaluation.ipynb #cba178c7
 @call_parse
 @command
 def eva_dit_evaluate(

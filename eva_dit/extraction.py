@@ -85,6 +85,7 @@ def _check_input(input_dir, output_dir, held_out, dtype, **at_least_one):
     free_folder(output_dir, ('manifest.json',), 'choose another folder, or delete this finished store')
     return samples
 
+# %% ../nbs/08_extraction.ipynb #b1e26c7b
 def extract(input_dir, # a folder of images
             output_dir, # where the store is made
             eva:Encoder, # tower of the tokens to reproduce
@@ -131,7 +132,7 @@ def _finished(folder, i):
     path = folder/f'{shard_name(i)}.safetensors'
     return path.exists() and path.with_suffix('.json').exists() and sha256(path) == read_json(path.with_suffix('.json'), 'shard record')['sha256']
 
-# %% ../nbs/08_extraction.ipynb #fc864886
+# %% ../nbs/08_extraction.ipynb #a9c1e28e
 @call_parse
 @command
 def eva_dit_extract(
