@@ -66,6 +66,9 @@ def demo(folder, bare=None, tolerance=.03):
     m, text = json.loads((Path(folder)/'evaluation/metrics.json').read_text()), (root/'README.md').read_text()
     wrong, c = [], m['eva_similarity_centred']
     if not min(c['dit_ode'], c['dit_one_step']) > max(c['mean_token'], c['shuffled']) + .2: wrong.append(f'the DiT is not far above the trivial answers: {c}')
+    r2 = m['explained_variance']['ridge']
+    print(f'a ridge map from CLIP explains {r2:.2f} of the variance of the held-out tokens')
+    if not .4 < r2 < .65: wrong.append(f'the task is not half linear any more: ridge explains {r2:.2f} of the variance')
     for title, way in rows.items():
         quoted = re.search(rf'^{title} +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+)', text, re.M)
         if not quoted: wrong.append(f'README.md does not quote the row "{title}"'); continue

@@ -179,7 +179,7 @@ def evaluate(ckpt:Checkpoint, # the trained model
                 if k == 'mean_token': cos[1:] = 0.                                  # a zero vector has no direction
                 scores[k].append(cos.mean(-1).cpu())
                 if k == 'dit_ode': maps.append(cos[0][:, -rows[0]*rows[1]:].unflatten(1, rows).cpu())
-            energy.append(torch.stack([x.square().sum((1, 2)) for x in (z, *outs.values())]).cpu())        # (1 + ways, B)
+            energy.append(torch.stack([x.square().sum((1, 2)) for o in outs.values() for x in (o, o - z)] + [z.square().sum((1, 2))]).cpu())
             velocity.append(torch.stack([torch.stack(_velocity_similarity(ckpt, z, cond, x_0, t)) for t in times]))
             if bare:                                                                # what of the noise is still there?
                 x = outs['dit_ode']; inside = x @ Q @ Q.T
@@ -210,7 +210,9 @@ def _summarise(ckpt, store, idx, split, scores, velocity, left, maps, times, ene
     scores = {k: torch.cat(v, 1) for k, v in scores.items()}                                        # (3, n) each
     ode = scores['dit_ode'][0]
     metrics = {t: {k: scores[k][i].mean().item() for k in ways} for i, t in enumerate(measures)}
-    metrics['variance_ratio'] = {k: (e.sum()/energy[0].sum()).item() for k, e in zip(ways, energy[1:])}
+    *sizes, _ = (energy.sum(1)/energy[-1].sum()).tolist()                                       # mean squares, over that of the true tokens
+    metrics['variance_ratio'] = dict(zip(ways, sizes[::2]))
+    metrics['explained_variance'] = {k: 1 - e for k, e in zip(ways, sizes[1::2])}                   # R2 about the training mean
     metrics['eva_similarity_std'] = {k: scores[k][0].std(correction=0).item() for k in ways}                    # over images
     metrics['velocity_similarity'] = dict(t=list(times), model=velocity[:, 0].mean(1).tolist(), trivial=velocity[:, 1].mean(1).tolist())
     metrics['share_above'] = {str(v): (ode > v).float().mean().item() for v in (.7, .8, .9)}
