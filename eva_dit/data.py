@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['format_version', 'dtypes', 'splits', 'shard_name', 'pick_device', 'sha256', 'write_shard', 'write_manifest',
-           'EmbeddingStore', 'StepSampler', 'loader']
+           'EmbeddingStore', 'StepSampler', 'loader', 'RidgeSums', 'with_one', 'fit_ridge']
 
 # %% ../nbs/07_data.ipynb #61339d0b
 import hashlib
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file, load_file
+from tqdm.auto import tqdm
 from .core import UserError, check_choice, whole_file, write_json, read_json
 
 # %% ../nbs/07_data.ipynb #9bcc2045
@@ -213,3 +214,52 @@ def loader(store:EmbeddingStore, # where to read
           )->DataLoader: # yields (eva, clip)
     "Read `batches` of a store in order, with worker processes if asked"
     return DataLoader(_Rows(store), batch_sampler=batches, num_workers=workers, collate_fn=_as_is, pin_memory=pin, persistent_workers=False)
+
+# %% ../nbs/07_data.ipynb #016cf0d7
+class RidgeSums:
+    "Sums for a ridge regression, float64"
+    def __init__(self, xx=0., xy=0., yy=0., n=0): self.xx, self.xy, self.yy, self.n = xx, xy, yy, n
+
+    def add(self,
+            x:Tensor, # (..., C)
+            y:Tensor # (..., E)
+           ):
+        "Take in more pairs"
+        x, y = with_one(x).flatten(0, -2).double(), y.flatten(0, -2).double()
+        self.xx, self.xy, self.yy, self.n = self.xx + x.T@x, self.xy + x.T@y, self.yy + y.square().sum(), self.n + len(x)
+
+    def __add__(self, o): return RidgeSums(self.xx + o.xx, self.xy + o.xy, self.yy + o.yy, self.n + o.n)
+
+    def solve(self,
+              strength:float # lambda, for inputs of unit variance
+             )->Tensor: # (C + 1, E), float64
+        "Weights for a strength"
+        return torch.linalg.solve(self.xx + strength*self.n*torch.eye(len(self.xx), dtype=torch.float64, device=self.xx.device), self.xy)
+
+    def error(self,
+              w:Tensor # (C + 1, E), float64
+             )->float: # squared error a token, mean over the pairs taken in
+        "Error of weights, from the sums alone"
+        return ((self.yy - 2*(w*self.xy).sum() + (w*(self.xx@w)).sum())/self.n).item()
+
+def with_one(x:Tensor)->Tensor:
+    "Append a constant: (..., C) to (..., C + 1)"
+    return torch.cat([x, torch.ones_like(x[..., :1])], -1)
+
+def fit_ridge(store:EmbeddingStore, eva_space, clip_space, # where from, and the standardised spaces
+              strengths=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.), # to choose from
+              batch_size:int=64, # images at a time
+              progress:bool=False # show a bar
+             )->tuple: # weights (C + 1, E) float32, and the strength that was chosen
+    "Ridge regression from CLIP to EVA tokens on the training split, its strength chosen on a fifth of the training groups"
+    idx = store.indices('train')
+    groups = {g: i for i, g in enumerate(sorted({store.samples[i]['group'] for i in idx.tolist()}))}
+    fold = torch.tensor([groups[store.samples[i]['group']] % 5 == 0 for i in idx.tolist()]) if len(groups) > 1 else torch.arange(len(idx)) % 5 == 0
+    fit, check = RidgeSums(), RidgeSums()
+    with tqdm(total=len(idx), desc='ridge', unit='image', disable=not progress) as bar:
+        for sums, part in ((fit, idx[~fold]), (check, idx[fold])):
+            for i in part.split(batch_size):
+                eva, clip = (x.to(eva_space.mean.device) for x in store.rows(i))
+                sums.add(clip_space.encode(clip), eva_space.encode(eva)); bar.update(len(i))
+    best = min(strengths, key=lambda s: check.error(fit.solve(s))) if check.n and fit.n else strengths[0]
+    return (fit + check).solve(best).float(), best
