@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['vectors', 'blue', 'sky', 'orange', 'grey', 'pink', 'green', 'red', 'palette', 'panels', 'bands', 'curves', 'maps',
            'font', 'line_color', 'LogFollower', 'History', 'decimate', 'column_means', 'smooth', 'LiveFigure',
-           'arrange', 'run_figure', 'place_panels', 'view_of', 'run_changes', 'StatusLine', 'duration', 'chips', 'View',
-           'write_page', 'RunView', 'watch', 'Background', 'in_background']
+           'arrange', 'headline', 'run_figure', 'place_panels', 'eva_legend', 'view_of', 'run_changes', 'StatusLine',
+           'duration', 'chips', 'View', 'write_page', 'RunView', 'watch', 'Background', 'in_background',
+           'TrainingDashboard']
 
-# %% ../nbs/13_dashboard.ipynb #dc6a8b3e
+# %% ../nbs/13_dashboard.ipynb #eb3fe0bc
 import base64, functools, html, io, itertools, json, math, re, threading, time, traceback
 from pathlib import Path
 import anywidget, traitlets, ipywidgets as w
@@ -19,7 +20,7 @@ from fastcore.basics import patch
 from plotly.serializers import custom_serializers
 from .core import UserError, read_json, whole_file
 
-# %% ../nbs/13_dashboard.ipynb #be809946
+# %% ../nbs/13_dashboard.ipynb #a200a0a6
 class LogFollower:
     "Reads what is appended to a file of JSON lines, every record once"
     def __init__(self,
@@ -55,7 +56,7 @@ class LogFollower:
         except (ValueError, KeyError, TypeError): pass                       # a torn line; counted, and the view says how many
         self.bad += 1
 
-# %% ../nbs/13_dashboard.ipynb #1d4afe93
+# %% ../nbs/13_dashboard.ipynb #d9a7d6b4
 vectors = 'velocity_similarity_by_t', 'grad_norm_by_block'                   # keys whose values are a list or a dict of numbers
 
 class History:
@@ -86,7 +87,7 @@ class History:
             for a, b in zip(cuts, cuts[1:]): self._append(records[a:b], steps[a:b])
             self.version += 1
 
-# %% ../nbs/13_dashboard.ipynb #85f4085a
+# %% ../nbs/13_dashboard.ipynb #304a7605
 def _numbers(values, names):
     "Values of one key in many records as floats, (n,) or (n, entries); None if they are no numbers"
     first = next((v for v in values if v is not None), None)
@@ -118,7 +119,7 @@ def _append(self:History, records, steps):
     self.n = end
     for r in records: self.last.update((k, v) for k, v in r.items() if v is not None)
 
-# %% ../nbs/13_dashboard.ipynb #557dd687
+# %% ../nbs/13_dashboard.ipynb #ee9df89b
 def _bucket(n, points):
     "Records a bucket: the smallest power of two that makes at most `points` buckets"
     return 1 << max(0, math.ceil(math.log2(max(1, n/points))))
@@ -150,7 +151,7 @@ def decimate(x:np.ndarray, # rising, (n,)
     i = np.concatenate(keep) if keep else slice(0)
     return x[i].astype(np.float32), y[i].astype(np.float32)
 
-# %% ../nbs/13_dashboard.ipynb #63ecec6e
+# %% ../nbs/13_dashboard.ipynb #161868b7
 def column_means(x:np.ndarray, # rising, (n,)
                  z:np.ndarray, # (n, rows)
                  columns:int=96, # at most, in view
@@ -167,7 +168,7 @@ def column_means(x:np.ndarray, # rising, (n,)
     count = np.add.reduceat(ok.astype(float), starts)
     with np.errstate(invalid='ignore'): return np.add.reduceat(x, starts)/size, np.add.reduceat(np.where(ok, z, 0.), starts)/np.where(count > 0, count, np.nan)
 
-# %% ../nbs/13_dashboard.ipynb #c119173a
+# %% ../nbs/13_dashboard.ipynb #c97ff82e
 @functools.lru_cache(4)
 def _decay(a, size=128):
     "Weights within a block, (size, size), and of what came before it, (size,)"
@@ -187,7 +188,7 @@ def smooth(y:np.ndarray, # (n,); what is not finite is stepped over
     total, weight = (v + np.array(carry).T[..., None]*past).reshape(2, -1)[:, :len(y)]
     with np.errstate(invalid='ignore', divide='ignore'): return total/weight
 
-# %% ../nbs/13_dashboard.ipynb #51dac324
+# %% ../nbs/13_dashboard.ipynb #5678f878
 def _quiet_bundle():
     "Plotly's script for the browser, with an answer of one number instead of all defaults; as it is, if it has another form"
     source = str(go.FigureWidget._esm)
@@ -230,62 +231,64 @@ class LiveFigure(go.FigureWidget):
         self._sent = time.monotonic()
         self._send_restyle_msg({k: [c.get(k) for c in changes.values()] for k in keys}, list(changes))
 
-# %% ../nbs/13_dashboard.ipynb #979628a7
+# %% ../nbs/13_dashboard.ipynb #522fd50a
 blue, sky, orange, grey, pink, green, red = '#0072B2', '#56B4E9', '#E69F00', '#999999', '#CC79A7', '#009E73', '#D55E00'
 palette = blue, orange, green, pink, sky, red, grey
-panels = dict(eva   =('EVA similarity, held-out images', 'cosine'),
-              sim   =('Velocity similarity', 'cosine'),
-              by_t  =('Velocity similarity over t', 't (0 noise, 1 data)'),
-              loss  =('Loss', 'squared error'),
-              grad  =('Gradient norm', 'before clipping'),
-              blocks=('Gradient norm by block, log₁₀', 'block'),
-              lr    =('Learning rate', 'per step'),
-              speed =('Speed and memory', 'images/s'))
-bands = {.4: 'good', .7: 'high quality', .8: 'very high', .9: 'excellent'}   # of EVA similarity, the original project's words
+panels = dict( # name -> title, what it says below the title, name of its y axis
+    eva   =('EVA similarity, held-out images', '', 'cosine'),
+    sim   =('Velocity similarity', 'faint: as logged, bold: smoothed', 'cosine'),
+    by_t  =('Velocity similarity over t', '', 't (0 noise, 1 data)'),
+    loss  =('Loss', 'of the velocity; × marks what was not finite', 'squared error'),
+    grad  =('Gradient norm', 'before clipping; × marks what was not finite', 'norm'),
+    blocks=('Gradient norm by block', '', 'block'),
+    lr    =('Learning rate', 'as the schedule or you have set it', 'learning rate'),
+    speed =('Speed and memory', f'<span style="color:{blue}">images/s</span>   <span style="color:{orange}">memory</span>', 'images/s'))
+bands = {.4: 'good', .7: 'high quality', .8: 'very high', .9: 'excellent'}       # of EVA similarity, the original project's words
 
 def _axes(k): return dict(xaxis=f'x{k + 1 if k else ""}', yaxis=f'y{k + 1 if k else ""}')
 
 def arrange(width:float, # of the page, in pixels
             names=tuple(panels), # of the panels, in reading order
             height:int=158, # of a plot, in pixels
-            columns:int=None # panels side by side; as many as fit with 370 pixels each, at most three, if None
+            columns:int=None # panels side by side; as many as fit with 305 pixels each, at most three, if None
            )->tuple: # height of the figure, and for each panel the domains of its axes
     "Where the panels stand"
-    columns = min(columns or max(1, min(3, int(width//370))), len(names))
-    rows, cell, row = -(-len(names)//columns), width/columns, height + 76
+    columns = min(columns or max(1, min(3, int(width//305))), len(names))
+    rows, cell, row = -(-len(names)//columns), width/columns, height + 92
     total = rows*row + 6
     place = {}
     for k, name in enumerate(names):
         r, c = divmod(k, columns)
-        place[name] = ([(c*cell + 62)/width, ((c + 1)*cell - (52 if name == 'speed' else 16))/width], [1 - (r*row + 34 + height)/total, 1 - (r*row + 34)/total])
+        place[name] = ([(c*cell + 62)/width, ((c + 1)*cell - (52 if name == 'speed' else 16))/width], [1 - (r*row + 46 + height)/total, 1 - (r*row + 46)/total])
     return total, place
 
-# %% ../nbs/13_dashboard.ipynb #d5c95bbb
+# %% ../nbs/13_dashboard.ipynb #617ded36
+def headline(name, below=None # text below the title, if not the usual one
+            ):
+    "The title of a panel, and the line below it"
+    return f'<b>{panels[name][0]}</b><br><span style="font-size:11px;color:#888">{below or panels[name][1] or " "}</span>'
+
 def _layout(width, names=tuple(panels), columns=None):
     "The parts of a figure's layout that depend on the width of the page: places of axes and titles"
     height, place = arrange(width, names, columns=columns)
     out = dict(height=height)
-    title = lambda name, x, y, text: dict(name=name, text=text, x=x, y=y, xref='paper', yref='paper', xanchor='left', yanchor='bottom', yshift=5, showarrow=False, font_size=14)
+    title = lambda name, x, y, text: dict(name=name, text=text, x=x, y=y, xref='paper', yref='paper', xanchor='left', yanchor='bottom', yshift=3, showarrow=False, font_size=14, align='left')
     notes = []
     for k, name in enumerate(names):
         x, y = place[name]
         n = k + 1 if k else ''
         out[f'xaxis{n}'], out[f'yaxis{n}'] = dict(domain=x), dict(domain=y)
-        notes.append(title(name, x[0], y[1], f'<b>{panels[name][0]}</b>'))
+        notes.append(title(name, x[0], y[1], headline(name)))
     if 'eva' in names:
         k = names.index('eva')
-        notes += [dict(text=f'{v:g} {word}', x=1, y=v, xref=f'{_axes(k)["xaxis"]} domain', yref=_axes(k)['yaxis'], xanchor='right', yanchor='bottom', yshift=-2, showarrow=False, font=dict(size=10, color=grey)) for v, word in bands.items()]
+        notes += [dict(text=f'{v:g} {word}', x=0, y=v, xref=f'{_axes(k)["xaxis"]} domain', yref=_axes(k)['yaxis'], xanchor='left', yanchor='bottom', yshift=-3, xshift=2, showarrow=False, font=dict(size=10, color=grey)) for v, word in bands.items()]
     return {**out, 'annotations': notes}
 
-def _bars(place, lines):
-    "The thin colour scales that stand in the titles of the maps, by number of trace"
-    return {i: dict(x=place[n][0][1], y=place[n][1][1], yshift=0) for i, n in lines.items()}
-
-# %% ../nbs/13_dashboard.ipynb #54bdc831
+# %% ../nbs/13_dashboard.ipynb #4a52385e
 curves = ( # name, panel, column, colour, width, dash, smoothed
-    ('EVA similarity',       'eva',   'eva_similarity',          blue,   2.5, None,   False),
+    ('DiT',                  'eva',   'eva_similarity',          blue,   2.5, None,   False),
     ('centred',              'eva',   'eva_similarity_centred',  sky,    1.5, None,   False),
-    ('ridge from CLIP',      'eva',   'ridge',                   orange, 1.5, 'dash', False),
+    ('ridge',                'eva',   'ridge',                   orange, 1.5, 'dash', False),
     ('mean token',           'eva',   'mean_token',              grey,   1.5, 'dash', False),
     ('velocity similarity',  'sim',   'velocity_similarity',     blue,   2.,  None,   True),
     ('loss',                 'loss',  'loss',                    blue,   2.,  None,   True),
@@ -302,16 +305,15 @@ def _traces():
         ax = _axes(names.index(panel)) if column != 'memory_gb' else dict(xaxis=_axes(7)['xaxis'], yaxis='y9')
         line = dict(color=color, dash=dash)
         if smoothed: out.append(go.Scatter(meta=f'{column}:raw', name=name, mode='lines', line=dict(color=color, width=1), opacity=.3, hoverinfo='skip', **ax))
-        out.append(go.Scatter(meta=column, name=name, mode='lines+markers+text' if panel == 'eva' else 'lines', line=dict(width=width, **line), marker=dict(size=4 if panel == 'eva' and dash is None else .1, color=color),
-                              textposition='top left', textfont=dict(size=11, color=color), cliponaxis=False if panel == 'eva' else None, hovertemplate='step %{x:,.0f}: %{y:.4g}', **ax))
+        out.append(go.Scatter(meta=column, name=name, mode='lines+markers' if panel == 'eva' else 'lines', line=dict(width=width, **line), marker=dict(size=4 if panel == 'eva' and dash is None else .1, color=color), hovertemplate='step %{x:,.0f}: %{y:.4g}', **ax))
     for panel, column in maps:
         out.append(go.Heatmap(meta=column, name=panels[panel][0], colorscale='Cividis', zmin=0 if panel == 'by_t' else None, zmax=1 if panel == 'by_t' else None, hovertemplate='step %{x:,.0f}, %{y}: %{z:.3f}<extra></extra>',
-                              colorbar=dict(orientation='h', thickness=7, len=.12, xanchor='right', yanchor='bottom', ypad=3, xpad=0, tickfont_size=10, nticks=3, ticklabelposition='outside top', outlinewidth=0), **_axes(names.index(panel))))
+                              colorbar=dict(orientation='h', thickness=6, lenmode='fraction', xanchor='left', yanchor='bottom', ypad=2, xpad=0, tickfont_size=10, nticks=4, outlinewidth=0), **_axes(names.index(panel))))
     for panel in ('loss', 'grad'):
         out.append(go.Scatter(meta=f'nonfinite:{panel}', name='not finite', mode='markers', marker=dict(symbol='x-thin', size=9, line=dict(color=red, width=2)), hovertemplate='step %{x:,.0f}: a value was not finite', cliponaxis=False, **_axes(names.index(panel))))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #8b7bfd69
+# %% ../nbs/13_dashboard.ipynb #8ca006c0
 font = dict(family='system-ui, sans-serif', size=12, color='#444')
 line_color = 'rgba(128,128,128,.25)'
 
@@ -323,7 +325,7 @@ def _base_layout(names, x_title='step'):
         n = k + 1 if k else ''
         common = dict(gridcolor=line_color, linecolor=line_color, zeroline=False, title_standoff=6, title_font_size=11, tickfont_size=11, nticks=6)
         out[f'xaxis{n}'] = dict(**common, title_text=x_title, matches='x' if k else None, anchor=f'y{n}', showgrid=False, showline=True)
-        out[f'yaxis{n}'] = dict(**common, title_text=panels[name][1], anchor=f'x{n}', exponentformat='power', minexponent=4)
+        out[f'yaxis{n}'] = dict(**common, title_text=panels[name][2], anchor=f'x{n}', exponentformat='power', minexponent=4)
     return out
 
 def run_figure(width:float=1100 # of the page, in pixels
@@ -331,7 +333,7 @@ def run_figure(width:float=1100 # of the page, in pixels
     "The figure of a run, empty"
     names = list(panels)
     fig = LiveFigure(_traces(), {**_base_layout(names)})
-    fig.update_layout(yaxis9=dict(overlaying='y8', side='right', anchor='x8', title_text='memory, GB', rangemode='tozero', showgrid=False, zeroline=False, title_standoff=6, title_font=dict(size=11, color=orange), tickfont=dict(size=11, color=orange), nticks=6),
+    fig.update_layout(yaxis9=dict(overlaying='y8', side='right', anchor='x8', title_text='memory, GB', rangemode='tozero', showgrid=False, zeroline=False, title_standoff=6, title_font=dict(size=11, color=orange), tickfont=dict(size=11, color=orange), tickmode='auto', nticks=5),
                       yaxis=dict(range=[-.02, 1.02]), yaxis8=dict(rangemode='tozero', title_font_color=blue), yaxis7=dict(rangemode='tozero'), yaxis3=dict(range=[0, 1], nticks=6),
                       shapes=[dict(type='rect', xref='x domain', yref='y', x0=0, x1=1, y0=a, y1=b, layer='below', line_width=0, fillcolor=green, opacity=o)
                               for a, b, o in ((.4, .7, .05), (.7, .8, .1), (.8, .9, .15), (.9, 1., .2))])
@@ -342,18 +344,20 @@ def place_panels(fig, width:float, # of the page, in pixels
                  names=tuple(panels) # of the panels that the figure has
                 ):
     "Arrange the panels of a figure for a page of this width"
-    _, place = arrange(width, names)
+    height, place = arrange(width, names)
     with fig.batch_update():
         fig.update_layout(_layout(width, names))
         for t in fig.data:
             if t.type == 'heatmap':
                 x, y = place[dict((c, p) for p, c in maps)[t.meta]]
-                t.update(colorbar=dict(x=x[1], y=y[1], len=110/width))
+                t.update(colorbar=dict(x=x[0], y=y[1] + 7/height, len=x[1] - x[0]))
 
-# %% ../nbs/13_dashboard.ipynb #57615002
-def _last_text(name, y):
-    "Text for a curve whose name stands at its last point"
-    return [''] * (len(y) - 1) + [f'{name} {y[-1]:.3f}'] if len(y) else []
+# %% ../nbs/13_dashboard.ipynb #b9731a5f
+def eva_legend(h # history
+              )->str:
+    "Names, colours and last values of the lines of EVA similarity"
+    known = [(name, color, h.last[column]) for name, panel, column, color, *_ in curves if panel == 'eva' and column in h.last]
+    return '  '.join(f'<span style="color:{color}">{name} {f"{v:.3f}".replace("0.", ".")}</span>' for name, color, v in known) or 'not measured yet'
 
 def view_of(fig, log:bool # is the axis of steps logarithmic?
            )->tuple: # first and last step, or None for all
@@ -390,7 +394,6 @@ def run_changes(h:History, # what was logged
                 y = h[column] if kind == 'raw' or not t.meta + ':raw' in {u.meta for u in traces} else smooth(h[column], smoothing)
                 x, y = decimate(step, y, points, view)
                 out[i] = dict(x=x, y=y)
-                if 'text' in (t.mode or ''): out[i]['text'] = _last_text(t.name, y)
     return out
 
 def _map_changes(h, column, view):
@@ -402,7 +405,7 @@ def _map_changes(h, column, view):
         with np.errstate(divide='ignore', invalid='ignore'): z = np.log10(z)
     return dict(x=np.repeat(x, rows).astype(np.float32), y=np.tile(y, len(x)).astype(np.float32), z=z.ravel().astype(np.float32))
 
-# %% ../nbs/13_dashboard.ipynb #73692d76
+# %% ../nbs/13_dashboard.ipynb #d41f6925
 _status_script = '''
 const make = (tag, name, text) => { const e = document.createElement(tag); if (name) e.className = name; if (text !== undefined) e.textContent = text; return e };
 function render({ model, el }) {
@@ -441,12 +444,13 @@ function render({ model, el }) {
 export default { render };
 '''
 
-# %% ../nbs/13_dashboard.ipynb #7247c3a7
+# %% ../nbs/13_dashboard.ipynb #bb56ff4c
 _style = '''
 .eva-dash, .eva-status { --eva-text: var(--jp-ui-font-color1, #222); --eva-faint: var(--jp-ui-font-color2, #666); --eva-line: var(--jp-border-color2, #ddd); --eva-back: var(--jp-layout-color2, #f3f3f3); font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--eva-text) }
 .eva-dash .js-plotly-plot text { fill: var(--eva-text) !important } .eva-dash .js-plotly-plot .legend .bg { fill: transparent !important }
 .eva-dash .js-plotly-plot .modebar-btn path { fill: var(--eva-faint) !important }
 .eva-dash .js-plotly-plot .hoverlayer .legend .bg { fill: var(--jp-layout-color1, #fff) !important; opacity: .92 }
+[data-jp-theme-light="false"] .eva-dash :is(.scatterlayer, .annotation) { filter: brightness(1.35) }
 .eva-row { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 14px; padding: 6px 0; font-size: 13px; font-variant-numeric: tabular-nums }
 .eva-phase { color: #fff; padding: 1px 10px; border-radius: 10px; background: #767676; font-weight: 600 }
 .eva-training, .eva-live { background: #00785a } .eva-paused, .eva-quiet { background: #9a6a00 } .eva-failed { background: #c04a00 } .eva-finished { background: #0072b2 }
@@ -465,7 +469,7 @@ class StatusLine(anywidget.AnyWidget):
     beat = traitlets.Int(0).tag(sync=True)                                  # says that the kernel is alive
     width = traitlets.Int(1100).tag(sync=True)                              # of the page, in pixels; the browser says it
 
-# %% ../nbs/13_dashboard.ipynb #a412c8a2
+# %% ../nbs/13_dashboard.ipynb #578af983
 def duration(seconds:float)->str:
     "A time span for people"
     s = int(max(0, seconds))
@@ -490,7 +494,7 @@ def chips(r:dict # the last values of a run
     if r.get('nonfinite'): out.append(('not finite', f'{r["nonfinite"]:,.0f}', 'steps that were skipped because a value was NaN or infinite'))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #124bcd18
+# %% ../nbs/13_dashboard.ipynb #fcbe331e
 def _answer_at_once(widget):
     "Let messages of this widget be handled while a cell runs, in kernels that would hold them back"
     comm = getattr(widget, 'comm', None)
@@ -531,11 +535,11 @@ class View:
         self.start_drawing()
         return self.box._repr_mimebundle_(**kwargs)
 
-# %% ../nbs/13_dashboard.ipynb #1b8efabe
+# %% ../nbs/13_dashboard.ipynb #8568ee62
 @patch
 def _make_view_controls(self:View):
     s = dict(style=dict(description_width='initial'))
-    self.smoothing = _control(w.FloatSlider, 'smoothing', 'weight of the past in the bold curves; the faint ones are as logged', 'smoothing', value=.6, min=0., max=.99, step=.01, layout=w.Layout(width='230px'), **s)
+    self.smoothing = _control(w.FloatSlider, 'smoothing', 'weight of the past in the bold curves; the faint ones are as logged', 'smoothing', value=.8, min=0., max=.99, step=.01, layout=w.Layout(width='230px'), **s)
     self.log_values = _control(w.Checkbox, 'log loss and gradients', 'logarithmic axes for loss and gradient norm', 'log-values', value=False, indent=False, layout=w.Layout(width='auto'))
     self.log_steps = _control(w.Checkbox, 'log steps', 'logarithmic axis for steps, which shows the beginning', 'log-steps', value=False, indent=False, layout=w.Layout(width='auto'))
     self.rate = _control(w.FloatSlider, 'redraws/s', 'how often the charts are drawn anew, at most', 'rate', value=3., min=.5, max=4., step=.5, layout=w.Layout(width='210px'), **s)
@@ -559,9 +563,20 @@ def redraw(self:View):
         if self._drawn is None or self._drawn[1] != options: self._apply_axes()
         if self._width != self.status.width: self._width = self.status.width; place_panels(self.figure, self._width, self.names)
         now = self._now()
+        self._name_things()
         changes = self._changes(now[2])
         if changes: self.figure.put(changes)
         self._drawn, self._fresh = now, True
+
+@patch
+def _name_things(self:View):
+    "The texts in the figure that depend on what was logged: values of EVA similarity, names of blocks"
+    legend, blocks, f = eva_legend(self.history), self.history.names.get('grad_norm_by_block', ()), self.figure
+    note = next(a for a in f.layout.annotations if a.name == 'eva')
+    if note.text != headline('eva', legend): note.text = headline('eva', legend)
+    if len(blocks) != len(f.layout.yaxis6.tickvals or ()) and blocks:
+        every = -(-len(blocks)//10)
+        f.layout.yaxis6.update(tickvals=list(range(len(blocks))), ticktext=[b.replace('blocks.', '') if i % every == 0 else '' for i, b in enumerate(blocks)])
 
 @patch
 def _now(self:View):
@@ -586,7 +601,7 @@ def tell(self:View):
         if self.__dict__.pop('_fresh', False): self.status.drawn_at = time.strftime('%H:%M:%S')
         self.status.beat = int(time.time())//2
 
-# %% ../nbs/13_dashboard.ipynb #a9a455f0
+# %% ../nbs/13_dashboard.ipynb #8e8bec8c
 @patch
 def start_drawing(self:View):
     "Start the drawing thread, if it does not run"
@@ -618,7 +633,7 @@ def close(self:View):
     if self._thread and self._thread is not threading.current_thread(): self._thread.join(10)
     self.box.close(); self.figure.close(); self.status.close()
 
-# %% ../nbs/13_dashboard.ipynb #547f7d21
+# %% ../nbs/13_dashboard.ipynb #0dedc312
 _page_style = '''body{margin:1rem auto;max-width:1200px;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;background:var(--jp-layout-color1,#fff);color:var(--jp-ui-font-color1,#222)}
 h1{font-size:1.3rem} .eva-scroll{overflow-x:auto} img.eva-map{image-rendering:pixelated;width:176px;height:176px} figure{display:inline-block;margin:0 12px 12px 0;font-size:12px}
 @media(prefers-color-scheme:dark){:root{--jp-layout-color1:#111;--jp-layout-color2:#1e1e1e;--jp-ui-font-color1:#e0e0e0;--jp-ui-font-color2:#aaa;--jp-border-color2:#444}}'''
@@ -657,7 +672,7 @@ def save_html(self:View,
     self.poll(); self.redraw()
     return write_page(path, self.title, _status_html(dict(self.state(), problem=self.problem, trace=self.trace)), _figure_html(self.figure), self._extra_html())
 
-# %% ../nbs/13_dashboard.ipynb #7ab324ed
+# %% ../nbs/13_dashboard.ipynb #256e3bdc
 class RunView(View):
     "The view of a run folder that some other process writes; made by `watch`"
     def __init__(self, folder):
@@ -682,31 +697,30 @@ class RunView(View):
         try: return read_json(self.folder/'config.json', 'run configuration')
         except UserError: return {}                                          # not written yet, or by something else: only the total is unknown
 
+    def state(self)->dict:
+        "What is going on, as far as the log tells"
+        last, quiet = self.history.last, time.monotonic() - self._heard
+        step, total = int(last.get('step', 0)), self.config.get('steps', 0)
+        pace = np.diff(self.history['seconds'][-20:])
+        usual = float(np.nanmedian(pace)) if np.isfinite(pace).any() else 0.
+        phase = 'waiting' if not len(self.history) else 'finished' if total and step >= total else 'quiet' if quiet > max(60., 10*usual) else 'live'
+        notes = [f'{self.folder}']
+        if phase == 'waiting': notes.append('There is no record yet; the curves appear with the first one.')
+        if phase == 'quiet': notes.append(f'Nothing new for {duration(quiet)}, though a record usually comes every {max(usual, .1):.1f} s: the run is evaluating, paused, stopped or dead.')
+        if self.restarts: notes.append(f'The log began anew or was cut back {self.restarts} {"time" if self.restarts == 1 else "times"}: the run was resumed or started again.')
+        if self.log.bad: notes.append(f'{self.log.bad} {"line of the log is" if self.log.bad == 1 else "lines of the log are"} damaged and left out.')
+        left = last.get('seconds_left')
+        return dict(phase=phase, step=step, total=total, chips=chips(last if phase != 'finished' else {**last, 'seconds_left': None} if left is not None else last), notes=notes)
+
     def _extra_html(self): return f'<details><summary>settings</summary><pre>{html.escape(json.dumps(self.config, indent=1))}</pre></details>'
 
-# %% ../nbs/13_dashboard.ipynb #daff38c9
-@patch
-def state(self:RunView)->dict:
-    "What is going on, as far as the log tells"
-    last, quiet = self.history.last, time.monotonic() - self._heard
-    step, total = int(last.get('step', 0)), self.config.get('steps', 0)
-    pace = np.diff(self.history['seconds'][-20:])
-    usual = float(np.nanmedian(pace)) if np.isfinite(pace).any() else 0.
-    phase = 'waiting' if not len(self.history) else 'finished' if total and step >= total else 'quiet' if quiet > max(60., 10*usual) else 'live'
-    notes = [f'{self.folder}']
-    if phase == 'waiting': notes.append('There is no record yet; the curves appear with the first one.')
-    if phase == 'quiet': notes.append(f'Nothing new for {duration(quiet)}, though a record usually comes every {max(usual, .1):.1f} s: the run is evaluating, paused, stopped or dead.')
-    if self.restarts: notes.append(f'The log began anew or was cut back {self.restarts} {"time" if self.restarts == 1 else "times"}: the run was resumed or started again.')
-    if self.log.bad: notes.append(f'{self.log.bad} {"line of the log is" if self.log.bad == 1 else "lines of the log are"} damaged and left out.')
-    left = last.get('seconds_left')
-    return dict(phase=phase, step=step, total=total, chips=chips(last if phase != 'finished' else {**last, 'seconds_left': None} if left is not None else last), notes=notes)
-
+# %% ../nbs/13_dashboard.ipynb #5df215c6
 def watch(run_folder # of `eva_dit_train` or a `Trainer`, in any process, on any machine that shares the disk
          )->RunView:
     "Follow a run live from its `metrics.jsonl`; nothing is written"
     return RunView(run_folder)
 
-# %% ../nbs/13_dashboard.ipynb #970e8843
+# %% ../nbs/13_dashboard.ipynb #84fad66b
 _background = {}                                                             # run folder -> Background
 
 class Background:
@@ -746,3 +760,88 @@ def in_background(trainer)->Background:
     key, known = Path(trainer.folder).resolve(), _background.get(Path(trainer.folder).resolve())
     if known is None or known.trainer is not trainer and not known.alive: known = _background[key] = Background(trainer)
     return known
+
+# %% ../nbs/13_dashboard.ipynb #e64757b6
+class TrainingDashboard(View):
+    "Watch a `Trainer` of this process and act on it: start, pause, stop, evaluate, save, learning rate"
+    def __init__(self,
+                 trainer, # a `Trainer`; training starts when Start is clicked, or by `start`
+                ):
+        self.run = in_background(trainer)
+        self.trainer, self.history, self.title = self.run.trainer, self.run.history, f'Training {Path(trainer.folder).resolve().name}'
+        self.said = '' if self.trainer is trainer else 'Another trainer is at work on this run folder; this is its view.'
+        self._make_training_controls()
+        super().__init__()
+        self.tell()
+
+    def start(self):
+        "Start training in the background, or go on after it was stopped; does nothing while it runs"
+        if self.trainer.step >= self.trainer.total: self.said = 'All steps are done; there is nothing to start.'
+        elif self.phase in ('training', 'paused'): self.said = 'Training runs already.'
+        else: self.said = ''; self.run.start()
+        self.tell()
+
+    @property
+    def phase(self)->str:
+        "idle, training, paused, stopped, finished or failed"
+        r, t = self.run, self.trainer
+        at_work = r.alive or r.phase in ('idle', 'stopped') and r.heard and time.monotonic() - r.heard < 5      # by ourselves, or by somebody's own loop
+        if at_work and t.step < t.total: return 'paused' if t.paused else 'training'
+        return 'finished' if t.step >= t.total else r.phase if r.phase != 'training' or r.alive else 'stopped'
+
+    def _rows(self): return [self.training_controls, self.view_controls]
+
+# %% ../nbs/13_dashboard.ipynb #577d1723
+_actions = dict( # name: label, icon, tooltip
+    start   =('Start', 'play', 'start training in the background, or go on after it was stopped'),
+    pause   =('Pause', 'pause', 'stand still after the present step, or go on'),
+    stop    =('Stop', 'stop', 'finish the present step, save a checkpoint and end the loop'),
+    evaluate=('Evaluate now', 'line-chart', 'measure EVA similarity after the present step'),
+    save    =('Save checkpoint', 'floppy-o', 'write a checkpoint after the present step'))
+
+@patch
+def _make_training_controls(self:TrainingDashboard):
+    self.buttons = {k: _control(w.Button, label, tip, k, icon=icon, layout=w.Layout(width='auto')) for k, (label, icon, tip) in _actions.items()}
+    for k, b in self.buttons.items(): b.on_click(lambda _, k=k: self.act(k))
+    self.learning_rate = _control(w.Text, 'learning rate', 'type a number such as 3e-4 and press Enter; it holds from the next step on, and the schedule goes on from there', 'lr', continuous_update=False,
+                                  placeholder='e.g. 3e-4', layout=w.Layout(width='190px'), style=dict(description_width='initial'))
+    self.learning_rate.observe(self._set_learning_rate, 'value')
+    self.training_controls = w.Box([*self.buttons.values(), self.learning_rate])
+    self.training_controls.add_class('eva-controls')
+
+@patch
+def act(self:TrainingDashboard,
+        action:str # start, pause (or go on), stop, evaluate or save
+       ):
+    "What the buttons do; returns at once, the trainer obeys after its present step"
+    t = self.trainer
+    if action == 'start': return self.start()
+    if action == 'pause':
+        (t.unpause if t.paused else t.pause)()
+        self.said = f'{"Pausing" if t.paused else "Going on"} at step {t.step:,}.'
+    else:
+        dict(stop=t.stop, evaluate=t.evaluate_soon, save=t.save_soon)[action]()
+        self.said = dict(stop='Stopping after this step, with a checkpoint.', evaluate='EVA similarity is measured after this step.', save='A checkpoint is written after this step.')[action]
+    self.tell()
+
+@patch
+def _set_learning_rate(self:TrainingDashboard, change):
+    text = change['new'].strip()
+    if not text: return
+    try: self.trainer.set_learning_rate(float(text)); self.said = f'Learning rate {float(text):.3g} from step {self.trainer.step + 1:,} on.'
+    except ValueError as e: self.said = str(e) if isinstance(e, UserError) else f'{text!r} is not a number; the learning rate stays as it is.'
+    self.tell()
+
+@patch
+def state(self:TrainingDashboard)->dict:
+    "What is going on"
+    t, r, phase = self.trainer, self.run, self.phase
+    going = phase in ('training', 'paused')
+    enabled = dict(start=not going and phase != 'finished', pause=going, stop=going, evaluate=going, save=going)
+    for k, b in self.buttons.items():
+        if b.disabled == enabled[k]: b.disabled = not enabled[k]
+    label, icon = ('Resume', 'play') if t.paused else ('Pause', 'pause')
+    if self.buttons['pause'].description != label: self.buttons['pause'].description, self.buttons['pause'].icon = label, icon
+    self.problem, self.trace = (r.problem, r.trace) if phase == 'failed' else ('', '')
+    notes = [*t.notes, *([self.said] if self.said else [])]
+    return dict(phase=phase, step=t.step, total=t.total, chips=chips(self.history.last), notes=notes)
