@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['presets', 'timestep_sinusoids', 'TimestepEmbedding', 'SwiGLU', 'swiglu_width', 'DiTConfig', 'DiTBlock', 'EvaDiT',
-           'masked_mean', 'check_inputs']
+           'masked_mean', 'check_inputs', 'cost', 'watch', 'check_weights', 'read_weights']
 
 # %% ../nbs/03_dit.ipynb #a105ac45
 import math, os, types
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch, torch.nn.functional as F
 from torch import nn, Tensor
 from torch.utils.checkpoint import checkpoint
+from fastcore.basics import patch
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -296,3 +297,116 @@ def _check_range(t):
     low, high = t.detach().aminmax()
     if not (low >= -1e-6 and high <= 1 + 1e-6):        # the margin is for rounding; also refuses NaN
         raise UserError(f"t goes from {low:.4g} to {high:.4g}, but must be in [0, 1], 0 for noise and 1 for data{'; divide timesteps of 0 to 1000 by 1000' if high > 1 else ''}.")
+
+# %% ../nbs/03_dit.ipynb #3889fb80
+@patch
+def __repr__(self:EvaDiT):
+    c, D, n = self.config, self.config.width, lambda m: sum(p.numel() for p in m.parameters())
+    T, M, N = c.time_dim or D, c.cond_tokens or 'M', c.tokens
+    b, blocks = self.blocks[0], f'blocks x {c.layers}'
+    parts = [('x_embed', f'(B, {N}, {c.eva_dim})', f'(B, {N}, {D})', n(self.x_embed)), ('cond_embed', f'(B, {M}, {c.clip_dim})', f'(B, {M}, {D})', n(self.cond_embed)),
+             ('null_cond', '', f'({c.clip_dim},)', c.null*c.clip_dim), ('time_embed', '(B,)', f'(B, {T})', n(self.time_embed)), ('pool_embed', f'(B, {D})', f'(B, {T})', c.pool and n(self.pool_embed)),
+             (blocks, f'(B, {N}, {D})', f'(B, {N}, {D})', n(self.blocks)), ('  ada', f'(B, {T})', f'(B, {4*D})', c.layers*n(b.ada)),
+             ('  attention', f'{c.heads} heads of {c.head_dim}', f'{c.kv_heads} key-value heads', c.layers*(n(b.self_attn) + n(b.cross_attn) + n(b.out) + c.heads)),
+             ('  mlp', f'(B, {N}, {D})', f'hidden width {b.mlp.down.in_features}', c.layers*n(b.mlp)), ('head', f'(B, {N}, {D})', f'(B, {N}, {c.eva_dim})', n(self.head) + n(self.head_ada)), ('gate', f'(B, {T})', f'(B, {c.eva_dim})', c.gate and n(self.gate))]
+    total = self.num_parameters()
+    return '\n'.join([f'EvaDiT, {total:,} parameters'] + [f"  {name:<13} {a:>18} {'to' if z[0] == '(' and a else ', ' if a else '':<2} {z:<18} {k:>13,}  {k/total:6.1%}" for name, a, z, k in parts if k])
+
+# %% ../nbs/03_dit.ipynb #ad1aea07
+def cost(config:DiTConfig,
+         cond_tokens:int=None # M, where the configuration leaves it open; N if None
+        )->dict: # parameters; flops, a token, forward; activations, activations_checkpointed and optimiser, in bytes
+    "What a model costs: parameters, work, and memory of training in float32 with AdamW (activations for one image)"
+    c, D, N = config, config.width, config.tokens
+    M, KP, F_ = c.cond_tokens or cond_tokens or N, config.kv_heads*config.head_dim, config.mlp_dim or swiglu_width(config.width)
+    T = c.time_dim or D
+    with torch.device('meta'): n = EvaDiT(c).num_parameters()
+    token = 2*D*D + 2*D*KP + D*D + 3*D*F_                                   # two queries, keys and values, projection, SwiGLU
+    layer = 2*N*token + 2*M*2*D*KP + 4*N*(N + M)*D + 2*4*T*D                # and cross-attention's keys, scores, AdaLN
+    outside = 2*N*2*c.eva_dim*D + 2*M*(c.clip_dim + D)*D + 2*(256*T + T*T + T*D + c.pool*D*T + c.gate*T*c.eva_dim)
+    kept = N*D*(25 + 8*c.kv_heads/c.heads + 4*F_/D)
+    return dict(parameters=n, flops=(c.layers*layer + outside)/N, optimiser=16*n, activations=4*(c.layers*kept + N*(6*D + c.eva_dim + c.clip_dim)),
+                activations_checkpointed=4*(kept + N*((6 + c.layers)*D + c.eva_dim + c.clip_dim)))
+
+# %% ../nbs/03_dit.ipynb #169d1d53
+def _rms(x): return x.detach().float().square().mean((1, 2)).sqrt()                     # (B,)
+
+@contextmanager
+def watch(model:EvaDiT, # not compiled
+          maps:bool=True # keep the attention maps, too: B x H x N x M numbers for each attention
+         ):
+    "Within the block, calls of `model` fill `seen.maps` and `seen.norms`, by name of the module; the last call counts"
+    seen, hooks, entered = types.SimpleNamespace(maps={}, norms={}), [], {}
+    def attention(name):
+        def hook(module, args, kwargs, out):
+            with torch.no_grad(): seen.maps[name] = module.forward(*args, **kwargs, maps=True)[1]
+        return hook
+    for i, block in enumerate(model.blocks):
+        name = f'blocks.{i}'
+        def enter(module, args, name=name): entered[name] = args[0]
+        def middle(module, args, name=name): seen.norms[name] = dict(attention=_rms(args[0] - entered[name])); entered[name] = args[0]
+        def leave(module, args, out, name=name): seen.norms[name].update(mlp=_rms(out - entered.pop(name)), stream=_rms(out))
+        hooks += [block.register_forward_pre_hook(enter), block.mlp_norm.register_forward_pre_hook(middle), block.register_forward_hook(leave)]
+        if maps: hooks += [getattr(block, a).register_forward_hook(attention(f'{name}.{a}'), with_kwargs=True) for a in ('self_attn', 'cross_attn')]
+    try: yield seen
+    finally:
+        for h in hooks: h.remove()
+
+# %% ../nbs/03_dit.ipynb #a39ebdce
+def check_weights(model:nn.Module,
+                  state:dict, # name: tensor
+                  where:str='The state dict' # what holds the tensors, for the message
+                 ):
+    "A `UserError` that names tensors which are missing, unexpected or of another shape"
+    mine = {k: tuple(v.shape) for k, v in model.state_dict().items()}
+    wrong = [f'{k} has shape {tuple(state[k].shape)}, but the model expects {mine[k]}' for k in mine if k in state and tuple(state[k].shape) != mine[k]]
+    wrong += [f'{k} is missing' for k in mine if k not in state] + [f'{k} is not in the model' for k in state if k not in mine]
+    if wrong: raise UserError(f"{where} does not fit this model: {'; '.join(wrong[:4])}{f'; and {len(wrong) - 4} more' if len(wrong) > 4 else ''}.")
+
+def read_weights(path, # a safetensors file
+                 device='cpu' # where to
+                )->dict: # name: tensor
+    "Read a safetensors file; a `UserError` that names a missing or damaged file"
+    try: return load_file(path, device=str(device))
+    except FileNotFoundError as e: raise UserError(f'There are no weights at {path}.') from e
+    except SafetensorError as e: raise UserError(f'The weights {path} are damaged ({e}); save or download them again.') from e
+
+@patch
+def load_state_dict(self:EvaDiT, state_dict, strict=True, assign=False):
+    "Copy weights; with `strict`, a `UserError` that says which tensor does not fit, and why"
+    if strict: check_weights(self, state_dict)
+    return nn.Module.load_state_dict(self, state_dict, strict, assign)
+
+@patch(cls_method=True)
+def from_state(cls:EvaDiT,
+               config:DiTConfig,
+               state:dict, # name: tensor; copied
+               where:str='The state dict' # for the message
+              )->EvaDiT: # in evaluation mode, with the dtype and device of the tensors
+    "A model with these weights; nothing is initialised first"
+    with torch.device('meta'): model = cls(config)
+    check_weights(model, state, where)
+    model.load_state_dict({k: v.clone() for k, v in state.items()}, assign=True)
+    for table in (model.rope, model.cond_rope):
+        if table is not None: table.build(model.x_embed.weight.device, torch.promote_types(model.x_embed.weight.dtype, torch.float32))
+    return model.eval()
+
+# %% ../nbs/03_dit.ipynb #d7cdc0a2
+def _read_config(file):
+    "The `DiTConfig` in `config.json`; unknown fields are refused"
+    fields = read_json(file, 'model configuration')
+    unknown = set(fields) - set(DiTConfig.__dataclass_fields__) if isinstance(fields, dict) else {'(not an object)'}
+    if unknown: raise UserError(f"The model configuration {file} has unknown fields: {', '.join(sorted(unknown))}; it was written by another version, or for another model.")
+    return DiTConfig(**fields)
+
+@patch(cls_method=True)
+def from_pretrained(cls:EvaDiT,
+                    pretrained_model_name_or_path, # a folder that `save_pretrained` wrote, or the name of a repository on the Hub
+                    map_location='cpu', # device to load to
+                    **kwargs # for `hf_hub_download`: revision, token, cache_dir, force_download, local_files_only
+                   )->EvaDiT: # in evaluation mode
+    "Load configuration and weights; a `UserError` for anything missing, damaged, left over or of another shape"
+    where = str(pretrained_model_name_or_path)
+    def file(name): return os.path.join(where, name) if os.path.isdir(where) else hf_hub_download(where, name, **kwargs)
+    config, weights = _read_config(file('config.json')), file('model.safetensors')
+    return cls.from_state(config, read_weights(weights, map_location), f'The file {weights}')
