@@ -11,7 +11,7 @@ __all__ = ['format_version', 'dtypes', 'splits', 'group_of', 'assign_splits', 's
 import hashlib, io, math, pickle, re
 from collections import OrderedDict
 from pathlib import Path
-import numpy as np, torch
+import torch
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -20,7 +20,7 @@ from safetensors.torch import save_file, load_file
 from tqdm.auto import tqdm
 from .core import UserError, check_choice, whole_file, write_json, read_json
 
-# %% ../nbs/07_data.ipynb #9ca3dd92
+# %% ../nbs/07_data.ipynb #c9d112f1
 def group_of(key:str, # of a sample
              group_by:str='folder', # folder: the top folder of the key; image; a column of the metadata; or a regular expression with parentheses
              row:dict=None # metadata of the sample
@@ -35,7 +35,7 @@ def group_of(key:str, # of a sample
     if row and row.get(group_by) is not None: return str(row[group_by])
     raise UserError(f'--group_by is {group_by!r}, but must be folder, image, a column of the metadata ({", ".join(row or ()) or "there is none"}), or a regular expression whose parentheses enclose the group.')
 
-# %% ../nbs/07_data.ipynb #57624dad
+# %% ../nbs/07_data.ipynb #ea420ddc
 def assign_splits(samples:list, # dicts with a group; each is given a split
                   held_out:float|list=.1 # share of the groups to hold out, or their names
                  )->list: # `samples`
@@ -53,7 +53,7 @@ def _share(held_out):
     if not 0 <= held_out < 1: raise UserError(f'--held_out is {held_out}, but must be a share of at least 0 and below 1.')
     return held_out
 
-# %% ../nbs/07_data.ipynb #d64449bf
+# %% ../nbs/07_data.ipynb #a78724bb
 def split_of(group:str, # its name
              held_out:float|list=.1 # share of the groups to hold out, or their names
             )->str: # train or held_out
@@ -100,7 +100,7 @@ def _sums(x, train):
         total += torch.stack([part.sum(0), part.square().sum(0)])
     return total
 
-# %% ../nbs/07_data.ipynb #f6f30757
+# %% ../nbs/07_data.ipynb #7d85e837
 def write_shard(folder, # of the store
                 i:int|str, # number or name of the shard
                 eva:Tensor, # (n, N, E), CLS first
@@ -211,7 +211,7 @@ class EmbeddingStore:
         if len(self._open) > self.max_open: self._open.popitem(last=False)
         return self._open[i]
 
-# %% ../nbs/07_data.ipynb #d9868b32
+# %% ../nbs/07_data.ipynb #b7bfe3fd
 @patch
 def rows(self:EmbeddingStore,
          indices # numbers of samples, any order
@@ -316,7 +316,7 @@ def loader(store:EmbeddingStore, # where to read
     if hasattr(store, 'loader'): return store.loader(batches, workers, pin)
     return DataLoader(_Rows(store), batch_sampler=batches, num_workers=workers, collate_fn=_as_is, pin_memory=pin, persistent_workers=False)
 
-# %% ../nbs/07_data.ipynb #e5002c10
+# %% ../nbs/07_data.ipynb #64a921a6
 _numpy = {(f'numpy.{core}.{m}', f) for core in ('core', '_core') for m, f in (('multiarray', '_reconstruct'), ('multiarray', 'scalar'), ('numeric', '_frombuffer'))}
 _allowed = _numpy | {('numpy', 'ndarray'), ('numpy', 'dtype'), ('collections', 'OrderedDict'), ('torch', 'Size'), ('torch._utils', '_rebuild_tensor_v2'),
                      *(('builtins', t) for t in ('set', 'frozenset', 'bytearray', 'complex'))}
@@ -342,7 +342,7 @@ def read_pickle(path # the file
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, ImportError, UnicodeDecodeError, RuntimeError) as e:
         raise UserError(f'{path} is not a whole pickle file ({type(e).__name__}: {e}).') from e
 
-# %% ../nbs/07_data.ipynb #f92ae1eb
+# %% ../nbs/07_data.ipynb #979ef24a
 def read_chunk(path # an `embeddings_shard_*.pkl`
               )->dict: # eva (n, T, E), clip (n, T, C), captions, keys, side of the grid, cls, config
     "Read a pickle chunk of the original; a `UserError` that names what is missing or does not fit"
