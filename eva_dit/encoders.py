@@ -40,7 +40,7 @@ def preprocess(image:Image.Image, # any mode
     x = torch.from_numpy(np.array(centre_square(image, size), dtype=np.float32)/255)
     return ((x - torch.tensor(clip_mean))/torch.tensor(clip_std)).permute(2, 0, 1).contiguous()
 
-# %% ../nbs/06_encoders.ipynb #7a09c087
+# %% ../nbs/06_encoders.ipynb #97664496
 def open_image(file # a path, or a file that is open for reading bytes
               )->Image.Image: # RGB, loaded
     "Decode an image as a person would see it: rotated as its EXIF data says, the first frame, 16 bits scaled to 8"
@@ -97,7 +97,7 @@ class Encoder(nn.Module):
         return dict(name=self.name, weights=self.weights, random_weights=self.random, dim=self.dim, grid=list(self.grid), image_size=self.image_size,
                     layer=self.layer, pool=self.pool, precision=str(next(self.tower.parameters()).dtype)[6:], fingerprint=self.fingerprint)
 
-# %% ../nbs/06_encoders.ipynb #196c3f24
+# %% ../nbs/06_encoders.ipynb #c9d66ed7
 def fingerprint(tower:nn.Module, # the network
                 also:str='' # what else makes its tokens what they are
                )->str: # 16 hex digits; None on the meta device, where there are no numbers
@@ -115,7 +115,7 @@ def _pool(x, before, after):
     grid = x[:, 1:].unflatten(1, (R, r//R, C, c//C)).float().mean((2, 4)).flatten(1, 2)
     return torch.cat([x[:, :1], grid.to(x.dtype)], 1)
 
-# %% ../nbs/06_encoders.ipynb #5eac1250
+# %% ../nbs/06_encoders.ipynb #7be65a24
 precisions = dict(fp32=torch.float32, fp16=torch.float16, bf16=torch.bfloat16)
 
 def place(encoder:Encoder, # changed in place
@@ -149,7 +149,7 @@ def demo_eva(seed:int=0, gain:float=1.5)->Encoder:
     from timm.models.eva import Eva
     tower = Eva(img_size=64, patch_size=4, num_classes=0, embed_dim=256, depth=4, num_heads=4, qkv_fused=False, mlp_ratio=8/3, swiglu_mlp=True,
                 scale_mlp=True, scale_attn_inner=True, use_rot_pos_emb=True, ref_feat_shape=(16, 16), global_pool='token')
-    return Encoder(random_weights(tower, seed, gain), lambda m, x: m.forward_features(x), 'demo-eva-256x4', f'random, seed {seed}, gain {gain:g}', 256, (16, 16), 64, random=True)
+    return Encoder(random_weights(tower, seed, gain), lambda m, x: m.forward_features(x), 'demo-eva-256x4', f'random, seed {seed}, gain {gain:g}', 256, (16, 16), 64, random=True, layer='normed')
 
 def demo_clip(seed:int=1, gain:float=1.)->Encoder:
     "A small CLIP tower (128 x 4 at 64 pixels) with random weights"
@@ -214,7 +214,7 @@ def _open_clip_repository(where, schema):
         if type(trunk).__name__ != 'Eva': raise UserError(f'{where} holds a {type(trunk).__name__}, not an EVA tower; give --eva_model another folder or repository.')
     return trunk
 
-# %% ../nbs/06_encoders.ipynb #ca46d028
+# %% ../nbs/06_encoders.ipynb #9a70aa4a
 _large = dict(image_size=224, patch_size=14, layer_norm_eps=1e-6, use_rms_norm=True)
 eva_clip_large = {'EVA-CLIP-8B': dict(_large, hidden_size=4096, num_hidden_layers=32, num_attention_heads=32, intermediate_size=20480),
                   'EVA-CLIP-18B': dict(_large, hidden_size=5120, num_hidden_layers=48, num_attention_heads=40, intermediate_size=25600, post_layernorm=True)}
@@ -232,7 +232,7 @@ def eva_from_config(c:dict # the `vision_config` of a repository of EVA-CLIP's a
                num_heads=c['num_attention_heads'], qkv_bias=bool(c.get('q_bias') or c.get('v_bias')), mlp_ratio=(c['intermediate_size'] + .5)/D, norm_layer=norm,
                use_abs_pos_emb=True, use_rot_pos_emb=False, use_post_norm=bool(c.get('post_layernorm')))
 
-# %% ../nbs/06_encoders.ipynb #767d6feb
+# %% ../nbs/06_encoders.ipynb #b66f2627
 def eva_state(state:dict, # weights in the repository's names, without `vision_model.`
               depth:int # number of layers
              )->dict: # in timm's names
@@ -250,7 +250,7 @@ def eva_state(state:dict, # weights in the repository's names, without `vision_m
         for x, y in (('self_attn.out_proj', 'attn.proj'), ('layer_norm1', 'norm1'), ('layer_norm2', 'norm2'), ('mlp.fc1', 'mlp.fc1'), ('mlp.fc2', 'mlp.fc2')): move(f'{a}.{x}', f'{b}.{y}')
     return out
 
-# %% ../nbs/06_encoders.ipynb #df39d37c
+# %% ../nbs/06_encoders.ipynb #1e303b06
 def read_weights(folder, # with model.safetensors or pytorch_model.bin, whole or in parts
                  prefix:str='' # only weights whose names begin so; it is cut off
                 )->dict:
@@ -282,7 +282,7 @@ def eva_from_folder(folder # with config.json and weights
         if b.attn.k_bias is not None: b.attn.k_bias = torch.zeros_like(b.attn.q_bias)
     return tower
 
-# %% ../nbs/06_encoders.ipynb #c486fa2f
+# %% ../nbs/06_encoders.ipynb #95cac02f
 def hub_folder(repo:str, # on the Hub
                patterns:list, # of the files that are needed
                way_out:str # what to do if the Hub cannot be reached, for the message
@@ -308,7 +308,7 @@ def _large_tower(where, trust_remote_code):
     from transformers import AutoModel
     return AutoModel.from_pretrained(str(folder), trust_remote_code=True).vision_model, lambda m, x: m(pixel_values=x).last_hidden_state
 
-# %% ../nbs/06_encoders.ipynb #0f42c11c
+# %% ../nbs/06_encoders.ipynb #89620451
 def eva_encoder(name:str='EVA02-E-14-plus', # an EVA model of open_clip, EVA-CLIP-8B or 18B, a local folder, a Hub id, or 'demo'
                 weights:str=None, # a pretrained tag of open_clip, a local checkpoint file or folder, or 'random'; the model's first tag if None
                 tokens:str='normed', # after the trunk's last norm (normed), or before (raw)
