@@ -1,5 +1,5 @@
-"Checks that are not notebooks: python .ci/checks.py imports | requirements | readme | docs | demo FOLDER [FOLDER of --no_gate]"
-import ast, json, re, subprocess, sys, tempfile
+"Checks that are not notebooks: python .ci/checks.py imports | requirements | readme | docs | api | demo FOLDER [FOLDER of --no_gate]"
+import ast, dataclasses, importlib, inspect, json, re, subprocess, sys, tempfile
 from configparser import ConfigParser
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -59,6 +59,35 @@ def docs():
     mixed = re.findall(r'Found cells containing imports and other code.*?\n---\n(.*?)\n', r.stderr)
     return ([r.stderr.strip().splitlines()[-1]] if r.returncode else []) + [f'a cell imports and does other work: {m}' for m in mixed]
 
+def lacking(name, f):
+    "What the documentation of a function lacks: a docstring, a comment for each parameter"
+    from fastcore.docments import docments
+    if not (inspect.getdoc(f) or '').strip(): yield f'{name} has no docstring'
+    comments = docments(f)
+    for p in inspect.signature(f).parameters:
+        if p not in ('self', 'cls') and not p.startswith('_') and not comments.get(p): yield f'{name}: the parameter {p} has no comment'
+
+def lacking_in_class(name, c):
+    "What the documentation of a class lacks: a docstring, a comment for each field or parameter, the same for its methods"
+    from fastcore.docments import docments
+    if not (c.__doc__ or '').strip() or c.__doc__.startswith(f'{c.__name__}('): yield f'{name} has no docstring'
+    if dataclasses.is_dataclass(c): yield from (f'{name}: the field {f.name} has no comment' for f in dataclasses.fields(c) if not docments(c).get(f.name))
+    elif '__init__' in vars(c): yield from (l for l in lacking(name, c.__init__) if 'docstring' not in l)
+    for k, m in vars(c).items():
+        m = m.fget if isinstance(m, property) else getattr(m, '__func__', m)
+        if not k.startswith('_') and inspect.isfunction(m) and m.__module__ == c.__module__: yield from lacking(f'{name}.{k}', m)
+
+def api():
+    "Every public name has a docstring, and every parameter of it a comment"
+    wrong = []
+    for m in module_numbers():
+        module = importlib.import_module(f'eva_dit.{m}')
+        for n in module.__all__:
+            o = getattr(module, n)
+            if inspect.isclass(o): wrong += lacking_in_class(f'{m}.{n}', o)
+            elif inspect.isfunction(o): wrong += lacking(f'{m}.{n}', inspect.unwrap(o))
+    return wrong
+
 rows = {'DiT, full ODE': 'dit_ode', 'DiT, one step': 'dit_one_step', 'ridge from CLIP': 'ridge', 'mean token': 'mean_token', 'DiT, conditioning shuffled': 'shuffled'}
 
 def demo(folder, bare=None, tolerance=.03):
@@ -82,6 +111,6 @@ def demo(folder, bare=None, tolerance=.03):
 
 if __name__ == '__main__':
     what, *args = sys.argv[1:]
-    wrong = dict(imports=imports, requirements=requirements, readme=readme, docs=docs, demo=demo)[what](*args)
+    wrong = dict(imports=imports, requirements=requirements, readme=readme, docs=docs, api=api, demo=demo)[what](*args)
     print(*(wrong or [f'{what}: in order']), sep='\n')
     sys.exit(bool(wrong))
