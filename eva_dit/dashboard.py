@@ -9,18 +9,17 @@ __all__ = ['vectors', 'blue', 'sky', 'orange', 'grey', 'pink', 'green', 'red', '
            'duration', 'chips', 'View', 'write_page', 'RunView', 'watch', 'Background', 'in_background',
            'TrainingDashboard']
 
-# %% ../nbs/13_dashboard.ipynb #dca03c63
-import base64, functools, html, io, itertools, json, math, re, threading, time, traceback
+# %% ../nbs/13_dashboard.ipynb #98ddac84
+import functools, html, io, itertools, json, math, re, threading, time, traceback
 from pathlib import Path
 import anywidget, traitlets, ipywidgets as w
 import numpy as np
 import plotly.graph_objects as go
-import torch
 from fastcore.basics import patch
 from plotly.serializers import custom_serializers
 from .core import UserError, read_json, whole_file
 
-# %% ../nbs/13_dashboard.ipynb #d2029162
+# %% ../nbs/13_dashboard.ipynb #7caef733
 class LogFollower:
     "Reads what is appended to a file of JSON lines, every record once"
     def __init__(self,
@@ -56,7 +55,7 @@ class LogFollower:
         except (ValueError, KeyError, TypeError): pass                       # a torn line; counted, and the view says how many
         self.bad += 1
 
-# %% ../nbs/13_dashboard.ipynb #f420b274
+# %% ../nbs/13_dashboard.ipynb #9b02d29f
 vectors = 'velocity_similarity_by_t', 'grad_norm_by_block'                   # keys whose values are a list or a dict of numbers
 
 class History:
@@ -87,7 +86,7 @@ class History:
             for a, b in zip(cuts, cuts[1:]): self._append(records[a:b], steps[a:b])
             self.version += 1
 
-# %% ../nbs/13_dashboard.ipynb #08682380
+# %% ../nbs/13_dashboard.ipynb #2126e0a4
 def _numbers(values, names):
     "Values of one key in many records as floats, (n,) or (n, entries); None if they are no numbers"
     first = next((v for v in values if v is not None), None)
@@ -119,7 +118,7 @@ def _append(self:History, records, steps):
     self.n = end
     for r in records: self.last.update((k, v) for k, v in r.items() if v is not None)
 
-# %% ../nbs/13_dashboard.ipynb #29a23e5e
+# %% ../nbs/13_dashboard.ipynb #255e6b98
 def _bucket(n, points):
     "Records a bucket: the smallest power of two that makes at most `points` buckets"
     return 1 << max(0, math.ceil(math.log2(max(1, n/points))))
@@ -151,7 +150,7 @@ def decimate(x:np.ndarray, # rising, (n,)
     i = np.concatenate(keep) if keep else slice(0)
     return x[i].astype(np.float32), y[i].astype(np.float32)
 
-# %% ../nbs/13_dashboard.ipynb #78b5201f
+# %% ../nbs/13_dashboard.ipynb #b4b2840a
 def column_means(x:np.ndarray, # rising, (n,)
                  z:np.ndarray, # (n, rows)
                  columns:int=96, # at most, in view
@@ -168,7 +167,7 @@ def column_means(x:np.ndarray, # rising, (n,)
     count = np.add.reduceat(ok.astype(float), starts)
     with np.errstate(invalid='ignore'): return np.add.reduceat(x, starts)/size, np.add.reduceat(np.where(ok, z, 0.), starts)/np.where(count > 0, count, np.nan)
 
-# %% ../nbs/13_dashboard.ipynb #2ba8ce7f
+# %% ../nbs/13_dashboard.ipynb #42a28701
 @functools.lru_cache(4)
 def _decay(a, size=128):
     "Weights within a block, (size, size), and of what came before it, (size,)"
@@ -188,7 +187,7 @@ def smooth(y:np.ndarray, # (n,); what is not finite is stepped over
     total, weight = (v + np.array(carry).T[..., None]*past).reshape(2, -1)[:, :len(y)]
     with np.errstate(invalid='ignore', divide='ignore'): return total/weight
 
-# %% ../nbs/13_dashboard.ipynb #3a546f9f
+# %% ../nbs/13_dashboard.ipynb #27c116da
 def _quiet_bundle():
     "Plotly's script for the browser, with an answer of one number instead of all defaults; as it is, if it has another form"
     source = str(go.FigureWidget._esm)
@@ -231,7 +230,7 @@ class LiveFigure(go.FigureWidget):
         self._sent = time.monotonic()
         self._send_restyle_msg({k: [c.get(k) for c in changes.values()] for k in keys}, list(changes))
 
-# %% ../nbs/13_dashboard.ipynb #249d4d30
+# %% ../nbs/13_dashboard.ipynb #b5d2b854
 blue, sky, orange, grey, pink, green, red = '#0072B2', '#56B4E9', '#E69F00', '#999999', '#CC79A7', '#009E73', '#D55E00'
 palette = blue, orange, green, pink, sky, red, grey
 panels = dict( # name -> title, what it says below the title, name of its y axis
@@ -262,7 +261,7 @@ def arrange(width:float, # of the page, in pixels
         place[name] = ([(c*cell + 62)/width, ((c + 1)*cell - (52 if name == 'speed' else 16))/width], [1 - (r*row + 46 + height)/total, 1 - (r*row + 46)/total])
     return total, place
 
-# %% ../nbs/13_dashboard.ipynb #dcf78fab
+# %% ../nbs/13_dashboard.ipynb #726c1e16
 def headline(name, below=None # text below the title, if not the usual one
             ):
     "The title of a panel, and the line below it"
@@ -284,7 +283,7 @@ def _layout(width, names=tuple(panels), columns=None):
         notes += [dict(text=f'{v:g} {word}', x=0, y=v, xref=f'{_axes(k)["xaxis"]} domain', yref=_axes(k)['yaxis'], xanchor='left', yanchor='bottom', yshift=-3, xshift=2, showarrow=False, font=dict(size=10, color=grey)) for v, word in bands.items()]
     return {**out, 'annotations': notes}
 
-# %% ../nbs/13_dashboard.ipynb #13cac329
+# %% ../nbs/13_dashboard.ipynb #c0868482
 curves = ( # name, panel, column, colour, width, dash, smoothed
     ('DiT',                  'eva',   'eva_similarity',          blue,   2.5, None,   False),
     ('centred',              'eva',   'eva_similarity_centred',  sky,    1.5, None,   False),
@@ -313,7 +312,7 @@ def _traces():
         out.append(go.Scatter(meta=f'nonfinite:{panel}', name='not finite', mode='markers', marker=dict(symbol='x-thin', size=9, line=dict(color=red, width=2)), hovertemplate='step %{x:,.0f}: a value was not finite', cliponaxis=False, **_axes(names.index(panel))))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #5cdf34ad
+# %% ../nbs/13_dashboard.ipynb #6001a016
 font = dict(family='system-ui, sans-serif', size=12, color='#444')
 line_color = 'rgba(128,128,128,.25)'
 
@@ -352,7 +351,7 @@ def place_panels(fig, width:float, # of the page, in pixels
                 x, y = place[dict((c, p) for p, c in maps)[t.meta]]
                 t.update(colorbar=dict(x=x[0], y=y[1] + 7/height, len=x[1] - x[0]))
 
-# %% ../nbs/13_dashboard.ipynb #ac0dcc70
+# %% ../nbs/13_dashboard.ipynb #34b8d773
 def eva_legend(h # history
               )->str:
     "Names, colours and last values of the lines of EVA similarity"
@@ -405,7 +404,7 @@ def _map_changes(h, column, view):
         with np.errstate(divide='ignore', invalid='ignore'): z = np.log10(z)
     return dict(x=np.repeat(x, rows).astype(np.float32), y=np.tile(y, len(x)).astype(np.float32), z=z.ravel().astype(np.float32))
 
-# %% ../nbs/13_dashboard.ipynb #2e77b0c5
+# %% ../nbs/13_dashboard.ipynb #59e461ec
 _status_script = '''
 const make = (tag, name, text) => { const e = document.createElement(tag); if (name) e.className = name; if (text !== undefined) e.textContent = text; return e };
 function render({ model, el }) {
@@ -444,7 +443,7 @@ function render({ model, el }) {
 export default { render };
 '''
 
-# %% ../nbs/13_dashboard.ipynb #f76a22b7
+# %% ../nbs/13_dashboard.ipynb #b9144661
 _style = '''
 .eva-dash, .eva-status { --eva-text: var(--jp-ui-font-color1, #222); --eva-faint: var(--jp-ui-font-color2, #666); --eva-line: var(--jp-border-color2, #ddd); --eva-back: var(--jp-layout-color2, #f3f3f3); font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--eva-text) }
 .eva-dash .js-plotly-plot text { fill: var(--eva-text) !important } .eva-dash .js-plotly-plot .legend .bg { fill: transparent !important }
@@ -469,7 +468,7 @@ class StatusLine(anywidget.AnyWidget):
     beat = traitlets.Int(0).tag(sync=True)                                  # says that the kernel is alive
     width = traitlets.Int(1100).tag(sync=True)                              # of the page, in pixels; the browser says it
 
-# %% ../nbs/13_dashboard.ipynb #1d7d0ed8
+# %% ../nbs/13_dashboard.ipynb #890e6b1c
 def duration(seconds:float)->str:
     "A time span for people"
     s = int(max(0, seconds))
@@ -494,7 +493,7 @@ def chips(r:dict # the last values of a run
     if r.get('nonfinite'): out.append(('not finite', f'{r["nonfinite"]:,.0f}', 'steps that were skipped because a value was NaN or infinite'))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #f1ec3f47
+# %% ../nbs/13_dashboard.ipynb #c04f5d25
 def _answer_at_once(widget):
     "Let messages of this widget be handled while a cell runs, in kernels that would hold them back"
     comm = getattr(widget, 'comm', None)
@@ -509,7 +508,8 @@ def _control(kind, label, tip, name, **kwargs):
 class View:
     "What all live views share; subclasses say where records come from"
     def __init__(self):
-        self.history, self.status = getattr(self, 'history', None) or History(), StatusLine()
+        if not hasattr(self, 'history'): self.history = History()
+        self.status = StatusLine()
         self.figure = self._make_figure()
         self.problem = self.trace = ''                                       # what failed, for the status line
         self._lock, self._end, self._thread, self._drawn, self._told, self._width = threading.RLock(), threading.Event(), None, None, 0., self.status.width
@@ -535,7 +535,7 @@ class View:
         self.start_drawing()
         return self.box._repr_mimebundle_(**kwargs)
 
-# %% ../nbs/13_dashboard.ipynb #856e4c13
+# %% ../nbs/13_dashboard.ipynb #3d9b77b4
 @patch
 def _make_view_controls(self:View):
     s = dict(style=dict(description_width='initial'))
@@ -601,7 +601,7 @@ def tell(self:View):
         if self.__dict__.pop('_fresh', False): self.status.drawn_at = time.strftime('%H:%M:%S')
         self.status.beat = int(time.time())//2
 
-# %% ../nbs/13_dashboard.ipynb #7313c25b
+# %% ../nbs/13_dashboard.ipynb #e7739d7f
 @patch
 def start_drawing(self:View):
     "Start the drawing thread, if it does not run"
@@ -633,7 +633,7 @@ def close(self:View):
     if self._thread and self._thread is not threading.current_thread(): self._thread.join(10)
     self.box.close(); self.figure.close(); self.status.close()
 
-# %% ../nbs/13_dashboard.ipynb #1fbbee30
+# %% ../nbs/13_dashboard.ipynb #2a5c9df3
 _page_style = '''body{margin:1rem auto;max-width:1200px;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;background:var(--jp-layout-color1,#fff);color:var(--jp-ui-font-color1,#222)}
 h1{font-size:1.3rem} .eva-scroll{overflow-x:auto} img.eva-map{image-rendering:pixelated;width:176px;height:176px} figure{display:inline-block;margin:0 12px 12px 0;font-size:12px}
 @media(prefers-color-scheme:dark){:root{--jp-layout-color1:#111;--jp-layout-color2:#1e1e1e;--jp-ui-font-color1:#e0e0e0;--jp-ui-font-color2:#aaa;--jp-border-color2:#444}}'''
@@ -672,7 +672,7 @@ def save_html(self:View,
     self.poll(); self.redraw()
     return write_page(path, self.title, _status_html(dict(self.state(), problem=self.problem, trace=self.trace)), _figure_html(self.figure), self._extra_html())
 
-# %% ../nbs/13_dashboard.ipynb #e38913e5
+# %% ../nbs/13_dashboard.ipynb #97d47803
 class RunView(View):
     "The view of a run folder that some other process writes; made by `watch`"
     def __init__(self, folder):
@@ -714,20 +714,20 @@ class RunView(View):
 
     def _extra_html(self): return f'<details><summary>settings</summary><pre>{html.escape(json.dumps(self.config, indent=1))}</pre></details>'
 
-# %% ../nbs/13_dashboard.ipynb #9791f2a2
+# %% ../nbs/13_dashboard.ipynb #bebeb6b2
 def watch(run_folder # of `eva_dit_train` or a `Trainer`, in any process, on any machine that shares the disk
          )->RunView:
     "Follow a run live from its `metrics.jsonl`; nothing is written"
     return RunView(run_folder)
 
-# %% ../nbs/13_dashboard.ipynb #bf1e1d86
+# %% ../nbs/13_dashboard.ipynb #11cca48a
 _background = {}                                                             # run folder -> Background
 
 class Background:
     "A trainer whose steps are taken in a thread"
     def __init__(self, trainer):
         self.trainer, self.history, self.thread = trainer, History(), None
-        self.phase, self.problem, self.trace, self.heard = 'idle', '', '', 0.
+        self.phase, self.problem, self.trace, self.heard, self.ended = 'idle', '', '', 0., 0.
         if trainer.step:                                                     # resumed: what was logged until then
             log = LogFollower(Path(trainer.folder)/'metrics.jsonl')
             while new := log.poll()[0]: self.history.extend([r for r in new if r['step'] <= trainer.step])
@@ -754,6 +754,7 @@ class Background:
         except BaseException as e:                                           # whatever it was, the notebook lives on and says it
             self.problem, self.trace = f'{type(e).__name__}: {e}', traceback.format_exc()
             self.phase = 'failed'
+        finally: self.ended = time.monotonic()
 
 def in_background(trainer)->Background:
     "The one `Background` of the trainer's run folder"
@@ -761,7 +762,7 @@ def in_background(trainer)->Background:
     if known is None or known.trainer is not trainer and not known.alive: known = _background[key] = Background(trainer)
     return known
 
-# %% ../nbs/13_dashboard.ipynb #86d3aa8b
+# %% ../nbs/13_dashboard.ipynb #1670fa43
 class TrainingDashboard(View):
     "Watch a `Trainer` of this process and act on it: start, pause, stop, evaluate, save, learning rate"
     def __init__(self,
@@ -785,13 +786,13 @@ class TrainingDashboard(View):
     def phase(self)->str:
         "idle, training, paused, stopped, finished or failed"
         r, t = self.run, self.trainer
-        at_work = r.alive or r.phase in ('idle', 'stopped') and r.heard and time.monotonic() - r.heard < 5      # by ourselves, or by somebody's own loop
+        at_work = r.alive or r.heard > r.ended and time.monotonic() - r.heard < 5      # by ourselves, or by somebody's own loop
         if at_work and t.step < t.total: return 'paused' if t.paused else 'training'
         return 'finished' if t.step >= t.total else r.phase if r.phase != 'training' or r.alive else 'stopped'
 
     def _rows(self): return [self.training_controls, self.view_controls]
 
-# %% ../nbs/13_dashboard.ipynb #91e83932
+# %% ../nbs/13_dashboard.ipynb #52ebd8e6
 _actions = dict( # name: label, icon, tooltip
     start   =('Start', 'play', 'start training in the background, or go on after it was stopped'),
     pause   =('Pause', 'pause', 'stand still after the present step, or go on'),
