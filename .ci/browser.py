@@ -21,7 +21,7 @@ def end(process):
     except ProcessLookupError: pass
 
 @contextmanager
-def server(command, folder, address, wait=60):
+def server(command, folder, address, wait=60, probe=None):
     "Run a server in a process group of its own, with a home of its own, until the block ends; yields its address"
     home = Path(tempfile.mkdtemp(prefix='home-'))
     env = {**os.environ, 'HOME': str(home), 'PYTHONPATH': os.pathsep.join([str(root), os.environ.get('PYTHONPATH', '')]), 'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'}
@@ -33,7 +33,10 @@ def server(command, folder, address, wait=60):
     try:
         until = time.time() + wait
         while True:
-            try: urllib.request.urlopen(address, timeout=2).close(); break
+            try:
+                if probe: socket.create_connection(('127.0.0.1', probe), 2).close()      # a page that costs a kernel is not asked for just to see
+                else: urllib.request.urlopen(address, timeout=2).close()
+                break
             except OSError:
                 if process.poll() is not None or time.time() > until: raise RuntimeError(f'{command[0]} did not come up:\n{(home/"log").read_text()[-3000:]}')
                 time.sleep(.2)
@@ -85,3 +88,157 @@ def limit(seconds):
     "End this process with an error after so long, whatever happens"
     def late(*_): raise TimeoutError(f'the browser test took more than {seconds} s')
     signal.signal(signal.SIGALRM, late); signal.alarm(seconds)
+
+class Steps:
+    "Says what holds, and how long it took"
+    def __init__(self, page, shots): self.page, self.shots, self.last = page, Path(shots), time.time()
+
+    def ok(self, what):
+        now = time.time(); print(f'ok: {what} ({now - self.last:.1f} s)', flush=True); self.last = now
+
+    def shot(self, name): self.page.screenshot(path=self.shots/f'{name}.png')
+
+    def until(self, condition, what, seconds=40):
+        "Wait until a function gives something true, and say so"
+        end = time.time() + seconds
+        while not (found := condition()):
+            if time.time() > end: raise AssertionError(f'not seen within {seconds} s: {what}')
+            time.sleep(.15)
+        self.ok(what)
+        return found
+
+toy = '''import threading, time, torch
+from pathlib import Path
+from eva_dit.data import EmbeddingStore, write_manifest, write_shard
+from eva_dit.training import Checkpoint, TrainConfig, Trainer
+from eva_dit.dashboard import *
+torch.set_num_threads(1)
+def toy_store(folder, n=96, E=48, C=24, grid=(4, 4)):
+    if (Path(folder)/'manifest.json').exists(): return EmbeddingStore(folder)
+    g, N = torch.Generator().manual_seed(0), grid[0]*grid[1] + 1
+    mix, clip = torch.randn(C, E, generator=g)/C**.5, torch.randn(n, N, C, generator=g)
+    eva = torch.tanh(2*clip @ mix) + .5 + .1*torch.randn(n, N, E, generator=g)
+    write_shard(folder, 0, eva, clip, [dict(key=f'{i}.png', caption=f'number {i}', group=str(i//2), split='held_out' if i//2 % 6 == 0 else 'train') for i in range(n)])
+    enc = dict(name='toy function', weights='none', random_weights=True, fingerprint='toy')
+    write_manifest(folder, 1, grid=list(grid), encoders=dict(eva=enc, clip=enc))
+    return EmbeddingStore(folder)
+def toy_trainer(name, **kwargs):
+    toy_store('store')
+    return Trainer(TrainConfig('store', name, **{**dict(model_size='nano', batch_size=8, max_steps=20_000, warmup_steps=20, eval_every=100, log_every=2, resume=(Path(name)/'config.json').exists()), **kwargs}))
+'''
+points = '() => { const p = document.querySelector(".js-plotly-plot"); const t = p && p.data && p.data.find(t => t.meta == "loss"); return t && t.x ? t.x.length : 0 }'
+status = '() => { const s = document.querySelector(".eva-status"); return s ? s.innerText : "" }'
+def records(folder):
+    lines = (folder/'metrics.jsonl').read_text().split('\n')[:-1] if (folder/'metrics.jsonl').exists() else []
+    return [json.loads(l) for l in lines]
+
+def run_in_kernel(page, code):
+    "Execute code beside the notebook's cells, not waited for"
+    page.evaluate('code => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }); }', code)
+
+def training_test(s, at, folder):
+    "The dashboard of a trainer in the notebook: start, curves, pause, learning rate, run again, zoom, themes, reload, failure, restart"
+    page, phase = s.page, lambda: page.evaluate(status).split('\n')[0]
+    write_notebook(folder/'train.ipynb', "from toy import *\ntrainer = toy_trainer('run')", 'd = TrainingDashboard(trainer)\nd')
+    open_notebook(page, at('train.ipynb'))
+    s.until(lambda: phase() == 'idle', 'the notebook opens, and the dashboard shows itself; nothing trains yet', 90)
+    page.click('.eva-start'); s.until(lambda: page.evaluate(points) >= 4, 'Start: curves appear')
+    n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 3, 'the curves move')
+    page.click('.eva-pause'); s.until(lambda: phase() == 'paused', 'Pause: the line says so')
+    time.sleep(1); step, shown = len(records(folder/'run')), page.evaluate(status).split('\n')[1]
+    time.sleep(2); assert (len(records(folder/'run')), page.evaluate(status).split('\n')[1]) == (step, shown), 'the step count moved while paused'
+    s.ok(f'it stands still: {shown}')
+    n = page.evaluate(points)
+    command(page, 'docmanager:save'); time.sleep(1); page.reload()
+    s.until(lambda: page.evaluate(points) >= n > 0, 'the page is loaded again: the curves are there', 60)
+    page.fill('.eva-lr input', '1.5e-4'); page.press('.eva-lr input', 'Enter'); page.click('.eva-pause')
+    s.until(lambda: records(folder/'run')[-1]['lr'] < 1.6e-4, 'learning rate changed, and Resume: metrics.jsonl has it')
+    page.evaluate('() => { const n = window.jupyterapp.shell.currentWidget.content; n.activeCellIndex = 1 }'); command(page, 'notebook:run-cell')
+    time.sleep(2); s.until(lambda: phase() == 'training' and page.evaluate(points) > n, 'the cell is run again: the same training goes on')
+    steps = [r['step'] for r in records(folder/'run')]; assert steps == sorted(set(steps)), 'a second training wrote into the log'
+    panel = page.locator('.draglayer .x4y4 .nsewdrag'); panel.scroll_into_view_if_needed(); box = panel.bounding_box()
+    at_share = lambda x, y: (box['x'] + x*box['width'], box['y'] + y*box['height'])
+    seen = '() => { const a = document.querySelector(".js-plotly-plot")._fullLayout; return [...a.xaxis.range, ...a.xaxis4.range].map(Math.round) }'
+    whole = page.evaluate(seen)
+    page.mouse.move(*at_share(.3, .3)); page.mouse.down(); page.mouse.move(*at_share(.6, .7), steps=5); page.mouse.up()
+    s.until(lambda: page.evaluate(seen)[0] > whole[0], 'zoomed in'); zoomed = page.evaluate(seen); assert zoomed[:2] == zoomed[2:], f'the panels are not linked: {zoomed}'
+    n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 3, 'the curves move on, outside of the view'); assert page.evaluate(seen) == zoomed, f'a redraw lost the zoom: {zoomed} became {page.evaluate(seen)}'
+    page.mouse.dblclick(*at_share(.5, .5)); s.until(lambda: page.evaluate(seen)[0] < zoomed[0], 'a double click shows all again'); page.mouse.move(5, 300)
+    page.click('.eva-evaluate'); s.until(lambda: 'eva_similarity' in records(folder/'run')[-1] or any('eva_similarity' in r for r in records(folder/'run')[-3:]), 'Evaluate now: EVA similarity is in the log')
+    time.sleep(1.5); s.shot('training-light-1280')
+    command(page, 'apputils:change-theme', dict(theme='JupyterLab Dark')); s.until(lambda: page.evaluate('() => document.body.dataset.jpThemeLight') == 'false', 'dark theme'); time.sleep(1.5); s.shot('training-dark-1280')
+    tall = page.evaluate('() => document.querySelector(".js-plotly-plot")._fullLayout.height')
+    page.set_viewport_size(dict(width=800, height=1300)); s.until(lambda: page.evaluate('() => document.querySelector(".js-plotly-plot")._fullLayout.height') > tall, '800 pixels wide: the panels move below each other'); time.sleep(1.5); s.shot('training-dark-800')
+    command(page, 'apputils:change-theme', dict(theme='JupyterLab Light')); time.sleep(1.5); s.shot('training-light-800')
+    page.set_viewport_size(dict(width=1280, height=1000))
+    run_in_kernel(page, "def trip(trainer, record): raise RuntimeError('the disk caught fire')\ntrainer.callbacks.append(trip)")
+    s.until(lambda: 'RuntimeError: the disk caught fire' in page.evaluate(status), 'an exception in training is shown'); page.click('.eva-problem summary'); s.shot('failure')
+    assert 'in trip' in page.evaluate(status) and phase() == 'failed'
+    page.evaluate('() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }')
+    s.until(lambda: 'no word from the kernel' in page.evaluate(status), 'the kernel is restarted: the old dashboard says that it is dead', 60); s.shot('restarted')
+    command(page, 'notebook:run-all-cells')
+    s.until(lambda: phase() == 'idle', 'run again after the restart: the run is there, to go on from its checkpoint', 60)
+
+def watch_test(s, at, folder):
+    "A run of another process, followed in the notebook and in a page served by voila; and the other views"
+    page, phase = s.page, lambda: page.evaluate(status).split('\n')[0]
+    (folder/'train.py').write_text("from toy import *\nt = toy_trainer('other', max_steps=1500)\nfor r in t: time.sleep(.02)\n")
+    with open(folder/'train.log', 'w') as log: other = subprocess.Popen([sys.executable, 'train.py'], cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, 'PYTHONPATH': str(root)})
+    try:
+        s.until(lambda: len(records(folder/'other')) > 1, 'another process trains', 60)
+        write_notebook(folder/'watch.ipynb', "from eva_dit.dashboard import *\nwatch('other')")
+        open_notebook(page, at('watch.ipynb'))
+        s.until(lambda: page.evaluate(points) > 2, 'watch: its curves are there', 60)
+        n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 2, 'they move'); assert phase() == 'live'; s.shot('watch')
+        command_line = [sys.executable, '-m', 'voila', '--no-browser', f'--port={(port := free_port())}', '--Voila.ip=127.0.0.1', '--show_tracebacks=True', '--MappingKernelManager.cull_idle_timeout=60', 'watch.ipynb']
+        with server(command_line, folder, f'http://127.0.0.1:{port}/static/', probe=port) as _:
+            page.goto(f'http://127.0.0.1:{port}/'); s.until(lambda: page.evaluate(points) > 2, 'voila: the same view as a web page', 90)
+            n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 2, 'and it moves'); s.shot('voila')
+    finally: end(other)
+
+def views_test(s, at, folder):
+    "Comparison, inspector and explorer: they draw, and answer to clicks"
+    page = s.page
+    plotted = lambda k: page.evaluate('k => [...document.querySelectorAll(".js-plotly-plot")][k]?.data?.some(t => t.x && t.x.length > 0) || false', k)
+    made = "for name, lr in (('a', 2e-3), ('b', 5e-4)):\n    if not Path(name).exists(): list(toy_trainer(name, max_steps=60, learning_rate=lr, eval_every=20, resume=False))"
+    write_notebook(folder/'views.ipynb', 'from toy import *\n' + made, "compare(['a', 'b'])", "EmbeddingInspector('a', 'store')", 'ArchitectureExplorer()')
+    open_notebook(page, at('views.ipynb'))
+    s.until(lambda: plotted(0), 'compare: two runs', 90); assert 'learning_rate' in outputs(page)
+    page.wait_for_selector('.eva-maps .eva-mark', state='attached', timeout=60_000); s.ok('inspector: the pictures are there')
+    page.locator('.eva-maps').scroll_into_view_if_needed()
+    picture = page.locator('.eva-maps .eva-pic').first; box = picture.bounding_box()
+    page.mouse.move(box['x'] + box['width']*.9, box['y'] + box['height']*.1); assert 'row 0, column 3' in page.inner_text('.eva-maps'); s.ok('pointing at a token shows it in all pictures')
+    page.mouse.click(box['x'] + box['width']*.9, box['y'] + box['height']*.1); s.until(lambda: 'self-attention of (0, 3)' in page.inner_text('.eva-maps'), 'a click shows where that token looks'); s.shot('inspector')
+    page.locator('.eva-gallery .eva-thumb').nth(2).click(); s.until(lambda: '4.png' not in page.inner_text('.eva-maps') and page.locator('.eva-gallery .eva-chosen').count() == 1, 'another image is chosen')
+    s.until(lambda: plotted(2), 'explorer: it draws')
+    total = lambda: page.evaluate('() => [...[...document.querySelectorAll(".js-plotly-plot")][2].data[0].x].reduce((a, b) => a + b)')
+    n = total(); page.locator('.eva-layers .noUi-handle').focus(); page.keyboard.press('ArrowRight'); page.keyboard.press('ArrowRight'); s.until(lambda: total() > n, 'a slider moves, and the numbers follow')
+    page.locator('.eva-layers').scroll_into_view_if_needed(); time.sleep(1); s.shot('explorer')
+
+tests = dict(training=training_test, watch=watch_test, views=views_test)
+
+def main():
+    import argparse
+    p = argparse.ArgumentParser(description='The dashboards in a real JupyterLab and a real Chromium')
+    p.add_argument('tests', nargs='*', default=[*tests], choices=[*tests], help='which; all if none is given')
+    p.add_argument('--shots', default=str(Path(tempfile.gettempdir())/'eva_dit_browser'), help='folder for screenshots')
+    p.add_argument('--limit', type=int, default=480, help='seconds after which the test has failed')
+    a = p.parse_args(); limit(a.limit)
+    Path(a.shots).mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix='eva_dit_browser-')); start = time.time()
+    (folder/'toy.py').write_text(toy)
+    try:
+        with lab(folder) as at, chromium(1280, 1000) as page:
+            s, errors = Steps(page, a.shots), []
+            page.on('pageerror', lambda e: errors.append(str(e)))
+            s.ok('JupyterLab and Chromium are up')
+            try:
+                for name in a.tests: tests[name](s, at, folder)
+                assert not errors, f'errors in the page: {errors[:3]}'
+            except BaseException:
+                s.shot('failed'); print('the outputs of the notebook:\n' + outputs(page)[-2000:], file=sys.stderr)
+                raise
+    finally: signal.alarm(0); shutil.rmtree(folder, ignore_errors=True)
+    print(f'all of it holds ({time.time() - start:.0f} s); screenshots in {a.shots}')
+
+if __name__ == '__main__': main()
