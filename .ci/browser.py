@@ -208,19 +208,74 @@ def views_test(s, at, folder):
     page.locator('.eva-maps').scroll_into_view_if_needed()
     picture = page.locator('.eva-maps .eva-pic').first; box = picture.bounding_box()
     page.mouse.move(box['x'] + box['width']*.9, box['y'] + box['height']*.1); assert 'row 0, column 3' in page.inner_text('.eva-maps'); s.ok('pointing at a token shows it in all pictures')
-    page.mouse.click(box['x'] + box['width']*.9, box['y'] + box['height']*.1); s.until(lambda: 'self-attention of (0, 3)' in page.inner_text('.eva-maps'), 'a click shows where that token looks'); s.shot('inspector')
+    page.mouse.click(box['x'] + box['width']*.9, box['y'] + box['height']*.1); s.until(lambda: 'from (0, 3), block' in page.inner_text('.eva-maps'), 'a click shows where that token looks'); s.shot('inspector')
     page.locator('.eva-gallery .eva-thumb').nth(2).click(); s.until(lambda: '4.png' not in page.inner_text('.eva-maps') and page.locator('.eva-gallery .eva-chosen').count() == 1, 'another image is chosen')
     s.until(lambda: plotted(2), 'explorer: it draws')
     total = lambda: page.evaluate('() => [...[...document.querySelectorAll(".js-plotly-plot")][2].data[0].x].reduce((a, b) => a + b)')
     n = total(); page.locator('.eva-layers .noUi-handle').focus(); page.keyboard.press('ArrowRight'); page.keyboard.press('ArrowRight'); s.until(lambda: total() > n, 'a slider moves, and the numbers follow')
     page.locator('.eva-layers').scroll_into_view_if_needed(); time.sleep(1); s.shot('explorer')
 
-tests = dict(training=training_test, watch=watch_test, views=views_test)
+cost = r'''from toy import *
+import json, math, numpy as np, statistics
+rng = np.random.default_rng(0)
+def record(i):
+    return dict(step=i, epoch=i/500, loss=2/(1 + i/1000) + .05*rng.normal(), velocity_similarity=.7 + .02*rng.normal(), velocity_similarity_by_t=rng.random(10).tolist(), grad_norm=math.exp(.3*rng.normal()), grad_norm_by_block={f'blocks.{b}': rng.random() for b in range(12)},
+                lr=1e-3, samples_per_s=400 + rng.normal(), memory_gb=2.1, seconds=i/5, seconds_left=100., nonfinite=0, **(dict(eva_similarity=.7, eva_similarity_centred=.6, ridge=.7, mean_token=.3) if i % 200 == 0 else {}))
+class Fed(View):
+    def state(self): return dict(phase='live', step=int(self.history.last.get('step', 0)), total=200_000, chips=chips(self.history.last))
+found = {}
+def write(): Path('cost.json.tmp').write_text(json.dumps(found)); Path('cost.json.tmp').rename('cost.json')
+def used(view, seconds):
+    "Seconds of CPU of this process a second while four records a second arrive, and drawings a second"
+    cpu, wall, n, end = time.process_time(), time.perf_counter(), view.figure._last_trace_edit_id, time.perf_counter() + seconds
+    while time.perf_counter() < end: view.history.extend([record(len(view.history) + 1)]); time.sleep(.25)
+    wall = time.perf_counter() - wall
+    return (time.process_time() - cpu)/wall, (view.figure._last_trace_edit_id - n)/wall
+def shares(view, name, rounds=5, seconds=6):
+    on, off = [], []
+    for _ in range(rounds):
+        view.start_drawing(); time.sleep(.5); on.append(used(view, seconds))
+        view._end.set(); view._thread.join(); time.sleep(.5); off.append(used(view, seconds))
+    found[name] = dict(share=statistics.median(a[0] for a in on) - statistics.median(b[0] for b in off), redraws=statistics.median(a[1] for a in on))
+'''
+cost_cells = cost, '''start = time.perf_counter(), time.process_time()
+small = Fed(); small.history.extend([record(i) for i in range(1, 10_001)]); made = time.process_time() - start[1]
+def first():
+    while not small.figure.drawn: time.sleep(.02)
+    found['first draw'] = dict(seconds=time.perf_counter() - start[0], kernel_cpu=made)
+threading.Thread(target=first).start()
+small''', "big = Fed(); big.history.extend([record(i) for i in range(1, 100_001)])\nbig", "trainer = toy_trainer('cost', eval_every=100_000, log_every=5); d = TrainingDashboard(trainer)       # not shown: the browser would compete for the processor", '''def all_of_it():
+    try:
+        time.sleep(8); big._end.set(); shares(small, '10,000 records'); small._end.set()
+        shares(big, '100,000 records'); big._end.set()
+        d.start(); time.sleep(8); speed = dict(on=[], off=[])
+        for _ in range(12):
+            for kind in ('on', 'off'):
+                if kind == 'on': d.start_drawing()
+                else: d._end.set(); d._thread.join()
+                time.sleep(.3); n, wall = trainer.step, time.perf_counter(); time.sleep(3); speed[kind].append((trainer.step - n)/(time.perf_counter() - wall))
+        d.act('stop'); ratios = [a/b for a, b in zip(speed['on'], speed['off'])]
+        found['training'] = dict(slower=1 - statistics.median(ratios), quartiles=[1 - q for q in statistics.quantiles(ratios, n=4)[::2]], steps_a_second=statistics.median(speed['off']))
+    except BaseException as e: found['error'] = repr(e)
+    write()
+threading.Thread(target=all_of_it, daemon=True).start()'''
+
+def cost_test(s, at, folder):
+    "What drawing costs the kernel and the training beside it; not part of the usual tests, since it takes minutes"
+    write_notebook(folder/'cost.ipynb', *cost_cells)
+    open_notebook(s.page, at('cost.ipynb'))
+    s.until(lambda: (folder/'cost.json').exists(), 'measured', 460)
+    found = json.loads((folder/'cost.json').read_text())
+    for k, v in found.items(): print(f'    {k}: ' + (v if isinstance(v, str) else ', '.join(f'{n} {x if isinstance(x, list) else round(x, 4)}' for n, x in v.items())))
+    assert 'error' not in found
+
+tests = dict(training=training_test, watch=watch_test, views=views_test, cost=cost_test)
+usual = 'training', 'watch', 'views'
 
 def main():
     import argparse
     p = argparse.ArgumentParser(description='The dashboards in a real JupyterLab and a real Chromium')
-    p.add_argument('tests', nargs='*', default=[*tests], choices=[*tests], help='which; all if none is given')
+    p.add_argument('tests', nargs='*', default=[*usual], help=f'which of {", ".join(tests)}; {", ".join(usual)} if none is given')
     p.add_argument('--shots', default=str(Path(tempfile.gettempdir())/'eva_dit_browser'), help='folder for screenshots')
     p.add_argument('--limit', type=int, default=480, help='seconds after which the test has failed')
     a = p.parse_args(); limit(a.limit)
