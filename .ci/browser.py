@@ -145,8 +145,9 @@ def training_test(s, at, folder):
     page.click('.eva-start'); s.until(lambda: page.evaluate(points) >= 4, 'Start: curves appear')
     n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 3, 'the curves move')
     page.click('.eva-pause'); s.until(lambda: phase() == 'paused', 'Pause: the line says so')
-    time.sleep(1); step, shown = len(records(folder/'run')), page.evaluate(status).split('\n')[1]
-    time.sleep(2); assert (len(records(folder/'run')), page.evaluate(status).split('\n')[1]) == (step, shown), 'the step count moved while paused'
+    now = lambda: (len(records(folder/'run')), page.evaluate(status).split('\n')[1])
+    def still(): before = now(); time.sleep(2.5); return now() == before and before[1]
+    shown = s.until(still, 'the step count stands still'); time.sleep(2.5); assert still() == shown, 'the step count moved while paused'
     s.ok(f'it stands still: {shown}')
     n = page.evaluate(points)
     command(page, 'docmanager:save'); time.sleep(1); page.reload()
@@ -248,14 +249,17 @@ small''', "big = Fed(); big.history.extend([record(i) for i in range(1, 100_001)
     try:
         time.sleep(8); big._end.set(); shares(small, '10,000 records'); small._end.set()
         shares(big, '100,000 records'); big._end.set()
-        d.start(); time.sleep(8); speed = dict(on=[], off=[])
-        for _ in range(12):
-            for kind in ('on', 'off'):
+        d.start(); time.sleep(8); steps, wall, ratios = dict(on=0, off=0), dict(on=0., off=0.), []
+        for k in range(50):                                                  # short and alternating, since other programs come and go
+            pair = {}
+            for kind in ('on', 'off') if k % 2 else ('off', 'on'):
                 if kind == 'on': d.start_drawing()
-                else: d._end.set(); d._thread.join()
-                time.sleep(.3); n, wall = trainer.step, time.perf_counter(); time.sleep(3); speed[kind].append((trainer.step - n)/(time.perf_counter() - wall))
-        d.act('stop'); ratios = [a/b for a, b in zip(speed['on'], speed['off'])]
-        found['training'] = dict(slower=1 - statistics.median(ratios), quartiles=[1 - q for q in statistics.quantiles(ratios, n=4)[::2]], steps_a_second=statistics.median(speed['off']))
+                else: d._end.set(); d._thread and d._thread.join()
+                n, start = trainer.step, time.perf_counter(); time.sleep(1.5); took = time.perf_counter() - start
+                steps[kind] += trainer.step - n; wall[kind] += took; pair[kind] = (trainer.step - n)/took
+            ratios.append(pair['on']/max(pair['off'], 1e-9))
+        d.act('stop')
+        found['training'] = dict(slower=1 - steps['on']/wall['on']/(steps['off']/wall['off']), error=statistics.stdev(ratios)/len(ratios)**.5, steps_a_second=steps['off']/wall['off'])
     except BaseException as e: found['error'] = repr(e)
     write()
 threading.Thread(target=all_of_it, daemon=True).start()'''
