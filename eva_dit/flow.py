@@ -137,16 +137,26 @@ class Flow:
 
 # %% ../nbs/04_flow.ipynb #caad0db9
 @patch
+def times(self:Flow,
+          n:int, # how many
+          generator:torch.Generator=None # for exact repetition; decides the device
+         )->Tensor: # (n,), in (0, 1)
+    "Random times for a batch"
+    return sample_time(n, self.time_shift, self.time_distribution, generator, self.stratified)
+
+@patch
 def loss(self:Flow,
          model, # callable, model(x_t, t, cond)
          x_1:Tensor, # clean tokens, (B, N, E), standardised
          cond:Tensor, # CLIP tokens, (B, M, C), standardised
          generator:torch.Generator=None, # draws times and noise, for exact repetition
+         t:Tensor=None, # times, (B,), if they are not to be drawn
+         x_0:Tensor=None, # noise, (B, N, E), likewise
          **kwargs # for the model
         )->tuple: # loss (scalar), velocity similarity of each image (B,), its time (B,)
     "Weighted squared error of the velocity at random times; with the velocity similarity, detached"
-    t = sample_time(len(x_1), self.time_shift, self.time_distribution, generator, self.stratified).to(x_1.device)
-    x_0 = torch.randn(x_1.shape, generator=generator, device=generator.device if generator else x_1.device).to(x_1)
+    if t is None: t = self.times(len(x_1), generator).to(x_1.device)
+    if x_0 is None: x_0 = torch.randn(x_1.shape, generator=generator, device=generator.device if generator else x_1.device).to(x_1)
     x_t = self.interpolate(x_0, x_1, t)
     v, v_hat = x_1 - x_0, self.velocity(model(x_t, t, cond, **kwargs), x_t, t).float()
     if self.weighting == 'velocity': loss = F.mse_loss(v_hat, v)
