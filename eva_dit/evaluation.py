@@ -53,7 +53,7 @@ def token_scores(out:Tensor, # generated, (B, N, E), in the space that the model
                 mse=(z_hat - z).square().mean(-1), norm_ratio=raw.norm(dim=-1)/eva.norm(dim=-1).clamp_min(1e-12), square=z_hat.square().mean(-1), true_square=z.square().mean(-1),
                 **{f'tokens_above_{v}': (plain > v).float() for v in (.7, .8, .9)})
 
-# %% ../nbs/10_evaluation.ipynb #b28e0bad
+# %% ../nbs/10_evaluation.ipynb #609ee20d
 score_names = (*measures, 'mse', 'norm_ratio', 'square', 'true_square', 'tokens_above_0.7', 'tokens_above_0.8', 'tokens_above_0.9', 'token_r1', 'token_r5')
 
 def match_ranks(a:Tensor, # (..., n, E)
@@ -69,7 +69,7 @@ def image_scores(out, true, space, white)->Tensor: # (B, len(score_names))
     s.update(token_r1=(ranks < 1).float(), token_r5=(ranks < 5).float())
     return torch.stack([s[k].mean(1) for k in score_names], 1)
 
-# %% ../nbs/10_evaluation.ipynb #2e100503
+# %% ../nbs/10_evaluation.ipynb #ccab8ff3
 def effective_rank(cov:Tensor # covariance, (..., E, E)
                   )->Tensor: # (...), from 1 to E
     "Exponential of the entropy of the eigenvalues, normalised to sum 1 (Roy and Vetterli 2007)"
@@ -83,7 +83,7 @@ def linear_cka(xx:Tensor, yy:Tensor, xy:Tensor # covariances of x, of y, and of 
     square = lambda c: c.square().sum((-2, -1))
     return square(xy)/(square(xx)*square(yy)).sqrt().clamp_min(1e-300)
 
-# %% ../nbs/10_evaluation.ipynb #6dbaa71f
+# %% ../nbs/10_evaluation.ipynb #2ed9060f
 class Moments:
     "Second moments of true and generated tokens, float64, added up batch by batch"
     def __init__(self,
@@ -128,7 +128,7 @@ class Moments:
             ckas.append(linear_cka(own, true, cov(s['cross'][:, i - 1], i, 0) if i else true))
         return torch.stack(ranks, 1), torch.stack(ckas, 1)
 
-# %% ../nbs/10_evaluation.ipynb #1352c070
+# %% ../nbs/10_evaluation.ipynb #a62b2467
 class Bootstrap:
     "Draws images again, or whole groups of them where there are ten or more"
     def __init__(self,
@@ -153,7 +153,7 @@ class Bootstrap:
         low, high = torch.quantile(means, torch.tensor([.025, .975], dtype=torch.float64), 0)
         return x.std(0, correction=0), low, high
 
-# %% ../nbs/10_evaluation.ipynb #9c4282c4
+# %% ../nbs/10_evaluation.ipynb #712d62d8
 def _evenly(idx, n):
     "At most `n` of `idx`, evenly spaced"
     return idx if len(idx) <= n else idx[torch.linspace(0, len(idx) - 1, n).long()]
@@ -186,7 +186,7 @@ def linear_velocity(guess:Tensor, # the ridge map's answer in the coordinates of
     gain = t*residual/(t*t*residual + (1 - t)**2)
     return (guess + gain*(x_t - t*guess) - x_t)/(1 - t)
 
-# %% ../nbs/10_evaluation.ipynb #53bb812b
+# %% ../nbs/10_evaluation.ipynb #9f66ec7d
 def nearest_training(base:dict, # of `fit_baselines`
                      store, clip_space, # where from, and the standardised space
                      idx:Tensor, # numbers of the images to look up, (n,)
@@ -201,7 +201,7 @@ def nearest_training(base:dict, # of `fit_baselines`
         found.append(base['numbers'][near.cpu()]); twins.append(((p - pool[near]).norm(dim=1) < .01*p.norm(dim=1)).cpu())
     return torch.cat(found), torch.cat(twins)
 
-# %% ../nbs/10_evaluation.ipynb #03b4f0d2
+# %% ../nbs/10_evaluation.ipynb #7e7bcf47
 def fit_mlp(ckpt, # whose budget is used
             store, # the store that it was trained on
             ridge:Tensor, # weights of the ridge map, (C + 1, E)
@@ -233,7 +233,7 @@ def mlp(clip_dim:int, # C
     nn.init.zeros_(net[-1].weight); nn.init.zeros_(net[-1].bias)
     return net
 
-# %% ../nbs/10_evaluation.ipynb #b5dbdb0f
+# %% ../nbs/10_evaluation.ipynb #39e14736
 def cached(name:str, # of the kind
            identity, # anything that JSON can hold: the same means the same tensors
            make, # function without arguments -> dict of tensors
@@ -281,7 +281,7 @@ def _check_evaluation(ckpt, store, num_samples, split, solver, times, **at_least
     if len(idx) < 2: raise UserError(f'{store.folder} holds only one {split} image, and shuffling the conditioning takes two.')
     return _evenly(idx, num_samples or 1000)
 
-# %% ../nbs/10_evaluation.ipynb #f48c28dd
+# %% ../nbs/10_evaluation.ipynb #231013fb
 def _seen_in_training(ckpt, store, idx, split, twins):
     "Sentences about evaluation images that the model may have been trained on"
     n, state, c = len(idx), ckpt.state, ckpt.config
@@ -340,7 +340,7 @@ class Evaluator:
         (eva, clip), (_, other), (near, _) = (self.store.rows(k) for k in (self.idx[numbers], self.idx[self.away[numbers]], self.near[numbers]))
         return eva, clip, other, near, self.noise(numbers, self.seed)
 
-# %% ../nbs/10_evaluation.ipynb #c41517e8
+# %% ../nbs/10_evaluation.ipynb #eecffa1a
 @patch
 def outputs(self:Evaluator, cond, other, near, x_0)->dict: # (B, N, E) each
     "What each way makes of a batch, in the space of the model"
@@ -361,7 +361,7 @@ def velocities(self:Evaluator, z, cond, x_0)->Tensor: # (B, times, 3)
         out.append(torch.stack([token_cosine(v, z - x_0).mean(1), token_cosine(x_t*(1 if t > .5 else -1), z - x_0).mean(1), token_cosine(linear, z_u - x_0u).mean(1)], 1))
     return torch.stack(out, 1)
 
-# %% ../nbs/10_evaluation.ipynb #22780fbf
+# %% ../nbs/10_evaluation.ipynb #8ffd3a95
 @patch
 def batch(self:Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
     "All that is measured on every image"
@@ -380,7 +380,7 @@ def batch(self:Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind ->
     self.moments['all'].add(tokens, numbers*0); self.moments['blocks'].add(tokens, numbers*self.blocks//len(self.idx))
     return dict(every=every, gallery=gallery)
 
-# %% ../nbs/10_evaluation.ipynb #7df9159d
+# %% ../nbs/10_evaluation.ipynb #5c74f904
 budgets = 1, 2, 4, 8, 16, 32, 50                       # model calls
 
 class Counted:
@@ -404,7 +404,7 @@ def cost_plan(solver:str # one of `solvers`
     fits = [[n for n in calls if calls[n] <= b] for b in budgets]
     return {calls[f[-1]]: f[-1] for f in fits if f}
 
-# %% ../nbs/10_evaluation.ipynb #0376f573
+# %% ../nbs/10_evaluation.ipynb #982be9fe
 @patch
 def probe(self:Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
     "What takes many model calls: the mean over samples, denoising, quality against cost"
@@ -426,7 +426,7 @@ def _powers(k):
     "1, 2, 4, ... below k, and k"
     return [2**i for i in range(k.bit_length()) if 2**i < k] + [k]
 
-# %% ../nbs/10_evaluation.ipynb #1a542348
+# %% ../nbs/10_evaluation.ipynb #202876c0
 @contextmanager
 def _finishing():
     "SIGINT and SIGTERM only set the flag that is yielded, so that a batch can be finished; a second one acts at once"
@@ -471,7 +471,7 @@ def work(self:Evaluator, folder=None, identity='', progress=True):
                 saved = time.perf_counter(); self.keep(path, identity); pause = max(60., 20*(time.perf_counter() - saved))
             if asked.is_set(): raise KeyboardInterrupt
 
-# %% ../nbs/10_evaluation.ipynb #26867a9d
+# %% ../nbs/10_evaluation.ipynb #bf39f86b
 @patch
 def keep(self:Evaluator, path, identity):
     "Write what came out so far, whole or not at all"
@@ -542,7 +542,7 @@ def scores(self:Evaluator, every, boot)->dict:
     m['intervals']['velocity_similarity'] = {k: dict(zip(('std', 'low', 'high'), (v.tolist() for v in boot(every['velocity'][..., i])))) for i, k in enumerate(kinds)}
     return m
 
-# %% ../nbs/10_evaluation.ipynb #939adffa
+# %% ../nbs/10_evaluation.ipynb #f6b079e9
 @patch
 def retrieval(self:Evaluator, gallery, boot_of)->dict:
     "Image among images, by pooled tokens"
@@ -575,7 +575,7 @@ def probed(self:Evaluator, probe, boot_of)->dict:
     out['quality_cost'] = {s: dict(calls=list(p), steps=list(p.values()), **curve(probe[f'cost_{s}'])) for s, p in self.plans.items()}
     return out
 
-# %% ../nbs/10_evaluation.ipynb #d30a8461
+# %% ../nbs/10_evaluation.ipynb #c6e25adb
 def _columns(m):
     "Titles and keys of the table's columns, as far as they were measured"
     more = dict(variance_ratio='variance ratio', image_r1='image R@1', token_r1='token R@1', caption_r1='caption R@1', zero_shot='zero-shot')
@@ -621,7 +621,7 @@ class Evaluation:
 
     def _repr_html_(self): return table_html(self.metrics)
 
-# %% ../nbs/10_evaluation.ipynb #195a4e86
+# %% ../nbs/10_evaluation.ipynb #fd0d0cb7
 def _remarks(m):
     "The verdict in a sentence, and what has to be said with it"
     s, c, e = m['eva_similarity'], m['eva_similarity_centred'], m['intervals']['eva_similarity']['dit_ode']
@@ -652,7 +652,7 @@ def _notes(m, asked, store):
     if m['interval_unit'] == 'image' and 1 < m['groups'] < m['images']: out.append(f'The {m["images"]:,} images come from only {m["groups"]} groups, so the intervals are those of these groups: other photographs may differ by more.')
     return out
 
-# %% ../nbs/10_evaluation.ipynb #994138ab
+# %% ../nbs/10_evaluation.ipynb #4f5ccea8
 @patch
 def pictures(self:Evaluator, similarity)->dict: # worst, median, best -> number, true, generated
     "True and generated tokens of three images as colours"
@@ -724,7 +724,7 @@ def evaluate(ckpt:Checkpoint, # the trained model
     if log.exists(): r.history = [x for x in map(_record, log.read_text(encoding='utf8').splitlines()) if x]
     return r
 
-# %% ../nbs/10_evaluation.ipynb #8fe8cfa8
+# %% ../nbs/10_evaluation.ipynb #e85d88ef
 def _baselines(ckpt, store, mlp, folders, progress):
     "What was fitted, from the cache or fitted now; with several processes, the first one fits"
     spaces = hashlib.sha256(b''.join(x.cpu().numpy().tobytes() for s in (ckpt.eva_space, ckpt.clip_space) for x in (s.mean, s.std))).hexdigest()
@@ -751,7 +751,7 @@ def _version():
     import eva_dit
     return eva_dit.__version__
 
-# %% ../nbs/10_evaluation.ipynb #8b0f77ed
+# %% ../nbs/10_evaluation.ipynb #5661131a
 class TextTower:
     "The text tower of an open_clip model, and the way of its EVA tokens into the joint space"
     def __init__(self,
@@ -760,6 +760,7 @@ class TextTower:
                  name:str='' # of model and weights
                 ):
         self.model, self.tokenizer, self.name = model.eval().requires_grad_(False), tokenizer, name
+        self.raw, self.cls = False, True                   # are the tokens from before the last norm, is there a CLS token? `check` finds out
 
     @torch.no_grad()
     def text(self,
@@ -776,16 +777,25 @@ class TextTower:
              )->Tensor: # (B, D), unit norm
         "Pool and project tokens"
         v = self.model.visual; trunk = v.trunk
-        if tokens.shape[1] == trunk.patch_embed.num_patches: tokens = F.pad(tokens, (0, 0, trunk.num_prefix_tokens, 0))       # mean pooling leaves these out
-        return F.normalize(v.head(trunk.forward_head(tokens.to(next(trunk.parameters()).dtype))).float(), dim=-1)
+        tokens = tokens.to(next(trunk.parameters()).dtype)
+        if self.raw: tokens = trunk.norm(tokens)
+        if not self.cls: tokens = F.pad(tokens, (0, 0, trunk.num_prefix_tokens, 0))                                  # mean pooling leaves these out
+        return F.normalize(v.head(trunk.forward_head(tokens)).float(), dim=-1)
 
-    def check(self, store):
-        "A `UserError` if the tokens of `store` cannot be asked"
-        from eva_dit.encoders import Encoder
+    def check(self,
+              store # whose tokens are to be asked
+             ):
+        "This tower, ready for the tokens of `store`; a `UserError` if they cannot be asked"
+        from eva_dit.encoders import fingerprint
         trunk, e = self.model.visual.trunk, store.manifest['encoders']['eva']
-        mine = Encoder(trunk, None, self.name, self.name, trunk.embed_dim, trunk.patch_embed.grid_size, 0).identity()['fingerprint']
+        layer, pool, side = e.get('layer'), e.get('pool'), e.get('image_size')
+        raw, norm = layer == 'raw', trunk.norm
+        if side and side != trunk.patch_embed.img_size[0]: trunk.set_input_size((side, side))
+        if raw: trunk.norm = nn.Identity()                # as when the tokens were made
+        mine, trunk.norm = fingerprint(trunk, f'{layer} {pool} {side}'), norm
         if mine != e['fingerprint']: raise UserError(f'--text_model {self.name} has other weights than {e["name"]} ({e["weights"]}), which made the EVA tokens of {store.folder}, so their joint space is another one; give the same model and --text_weights, or leave out --text_model.')
         if trunk.global_pool == 'token' and not store.cls: raise UserError(f'{self.name} pools its CLS token into the joint space, but this model generates grid tokens only; train with --training_mode cls_patch, or leave out --text_model.')
+        self.raw, self.cls = raw, store.cls
         return self
 
 def text_tower(name:str, # an EVA model of open_clip
@@ -808,7 +818,7 @@ def text_tower(name:str, # an EVA model of open_clip
     except (RuntimeError, KeyError, SafetensorError) as err: raise UserError(f'{weights} cannot be loaded as weights of {name} ({str(err).splitlines()[0]}); give --text_weights another file or tag.') from err
     return TextTower(model.to(device), open_clip.get_tokenizer(name), name).check(store)
 
-# %% ../nbs/10_evaluation.ipynb #3c370675
+# %% ../nbs/10_evaluation.ipynb #101f4668
 @patch
 def text_scores(self:Evaluator, gallery, boot_of)->dict:
     "Caption retrieval and zero-shot accuracy, of true and generated tokens"
@@ -883,7 +893,7 @@ def plot_similarity(results:dict): # Figure
     for t, word in thresholds.items(): ax.axvline(t, color='gray', lw=.8, ls=':'); ax.text(t, .98, f'{word} ', transform=ax.get_xaxis_transform(), fontsize=6, ha='right', va='top', rotation=90, color='gray')
     ax.legend(fontsize=8, loc='upper left'); return fig
 
-# %% ../nbs/10_evaluation.ipynb #78a6dce0
+# %% ../nbs/10_evaluation.ipynb #f231e7fd
 def plot_cost(results:dict): # Figure
     "EVA similarity against model calls, for every solver, of evaluations by name"
     n = next(iter(results.values())).metrics['probes']['images']
@@ -926,7 +936,7 @@ def figures(results:dict # evaluations by name; the name of a single one is left
     if any(r.history for r in every): out['run'] = plot_run(results)
     return out
 
-# %% ../nbs/10_evaluation.ipynb #f4f12eae
+# %% ../nbs/10_evaluation.ipynb #2ea039d5
 def _uri(data, kind): return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
 def _saved(fig, form):
@@ -981,7 +991,7 @@ def _plots(figs):
     one = lambda name, fig: f'<img class=plot alt="{name}" src="{_uri(_saved(fig, "svg"), "svg+xml")}">'
     return f'<div class=row>{"".join(one(*x) for x in figs.items())}</div>'
 
-# %% ../nbs/10_evaluation.ipynb #e957309a
+# %% ../nbs/10_evaluation.ipynb #6d80a042
 def _record_of(m, how):
     "What was evaluated, for the record"
     esc = lambda x: html.escape(str(x))
@@ -1036,7 +1046,7 @@ def write_plots(results:dict, # evaluations by name
     for name, fig in figures(results).items():
         with whole_file(folder/f'{name}.{form}') as tmp: tmp.write_bytes(_saved(fig, form))
 
-# %% ../nbs/10_evaluation.ipynb #a316b5a2
+# %% ../nbs/10_evaluation.ipynb #857ae4ce
 @dataclass
 class Comparison:
     "Several evaluations on the same images; shows as a table"
@@ -1099,7 +1109,7 @@ def write_comparison(c:Comparison, # several evaluations
     write_json(folder/'comparison.json', dict(models=list(c.results), rows=dict(c.rows()), differences={w: c.differences(w) for w in ('dit_ode', 'dit_one_step')}, command=how))
     return folder
 
-# %% ../nbs/10_evaluation.ipynb #69978c28
+# %% ../nbs/10_evaluation.ipynb #a41d0710
 class BelowThreshold(UserError):
     "The similarity is below `--fail_below`; exit status 1"
     status = 1
