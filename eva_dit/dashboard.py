@@ -11,7 +11,7 @@ __all__ = ['vectors', 'blue', 'sky', 'orange', 'grey', 'pink', 'green', 'red', '
            'ArchitectureExplorer', 'colour_basis', 'colours', 'data_uri', 'heat', 'Tiles', 'Look', 'Neighbours',
            'EmbeddingInspector']
 
-# %% ../nbs/13_dashboard.ipynb #fc62ca23
+# %% ../nbs/13_dashboard.ipynb #6be8e552
 import base64, functools, html, io, itertools, json, math, re, threading, time, traceback
 from pathlib import Path
 import anywidget, traitlets, ipywidgets as w
@@ -23,7 +23,7 @@ from plotly.colors import sample_colorscale, unlabel_rgb
 from plotly.serializers import custom_serializers
 from .core import UserError, read_json, whole_file
 
-# %% ../nbs/13_dashboard.ipynb #2cbd8063
+# %% ../nbs/13_dashboard.ipynb #87bee623
 class LogFollower:
     "Reads what is appended to a file of JSON lines, every record once"
     def __init__(self,
@@ -59,7 +59,7 @@ class LogFollower:
         except (ValueError, KeyError, TypeError): pass                       # a torn line; counted, and the view says how many
         self.bad += 1
 
-# %% ../nbs/13_dashboard.ipynb #c3c22fe6
+# %% ../nbs/13_dashboard.ipynb #b4e79e01
 vectors = 'velocity_similarity_by_t', 'grad_norm_by_block'                   # keys whose values are a list or a dict of numbers
 
 class History:
@@ -90,7 +90,7 @@ class History:
             for a, b in zip(cuts, cuts[1:]): self._append(records[a:b], steps[a:b])
             self.version += 1
 
-# %% ../nbs/13_dashboard.ipynb #5a5b4180
+# %% ../nbs/13_dashboard.ipynb #3b105225
 def _numbers(values, names):
     "Values of one key in many records as floats, (n,) or (n, entries); None if they are no numbers"
     first = next((v for v in values if v is not None), None)
@@ -122,7 +122,7 @@ def _append(self:History, records, steps):
     self.n = end
     for r in records: self.last.update((k, v) for k, v in r.items() if v is not None)
 
-# %% ../nbs/13_dashboard.ipynb #314895af
+# %% ../nbs/13_dashboard.ipynb #43587593
 def _bucket(n, points):
     "Records a bucket: the smallest power of two that makes at most `points` buckets"
     return 1 << max(0, math.ceil(math.log2(max(1, n/points))))
@@ -154,7 +154,7 @@ def decimate(x:np.ndarray, # rising, (n,)
     i = np.concatenate(keep) if keep else slice(0)
     return x[i].astype(np.float32), y[i].astype(np.float32)
 
-# %% ../nbs/13_dashboard.ipynb #d256e78c
+# %% ../nbs/13_dashboard.ipynb #eed8d6cf
 @patch
 def _sums(self:History, name, size):
     "Sum of steps, sums and counts of a column over buckets of `size` rows: (b,), (b, entries), (b, entries); full buckets are remembered"
@@ -191,7 +191,7 @@ def means(self:History,
     keep = np.concatenate([[True], np.diff(mid) > 0])                        # a bucket may begin in one zone and end in the next
     return mid[keep], z[keep]
 
-# %% ../nbs/13_dashboard.ipynb #415f5550
+# %% ../nbs/13_dashboard.ipynb #9bcea134
 @functools.lru_cache(4)
 def _decay(a, size=128):
     "Weights within a block, (size, size), and of what came before it, (size,)"
@@ -228,7 +228,7 @@ def smoothed(self:History,
     made[2][done:n] = smooth(self[name][done:], a, made[3]); made[1] = n
     return made[2][:n]
 
-# %% ../nbs/13_dashboard.ipynb #bea6a90e
+# %% ../nbs/13_dashboard.ipynb #e0c85696
 _quiet = '''{
   const view = VIEW.prototype, render = view.perform_render, remove = view.remove;
   view._sendLayoutDelta = function() {};
@@ -290,7 +290,7 @@ class LiveFigure(go.FigureWidget):
         self._sent = time.monotonic()
         self._send_restyle_msg({k: [c.get(k) for c in changes.values()] for k in keys}, list(changes))
 
-# %% ../nbs/13_dashboard.ipynb #39b6b591
+# %% ../nbs/13_dashboard.ipynb #534d60c1
 blue, sky, orange, grey, pink, green, red = '#0072B2', '#56B4E9', '#E69F00', '#999999', '#CC79A7', '#009E73', '#D55E00'
 palette = blue, orange, green, pink, sky, red, grey
 panels = dict( # name -> title, what it says below the title, name of its y axis
@@ -325,7 +325,7 @@ def arrange(width:float, # of the page, in pixels
         place[name] = ([(c*cell + 64)/width, ((c + 1)*cell - (52 if name == 'speed' else 16))/width], [1 - (r*row + 50 + height)/total, 1 - (r*row + 50)/total])
     return total, place
 
-# %% ../nbs/13_dashboard.ipynb #fe54b9f2
+# %% ../nbs/13_dashboard.ipynb #92de83ae
 def headline(name, # of the panel
              below=None # text below the title, if not the usual one
             )->str:
@@ -348,7 +348,7 @@ def _layout(width, names=tuple(panels), columns=None):
         notes += [dict(text=f'<span style="color:#888">{v:g} {word}</span>', x=0, y=v, xref=f'{_axes(k)["xaxis"]} domain', yref=_axes(k)['yaxis'], xanchor='left', yanchor='bottom', yshift=-3, xshift=2, showarrow=False, font=dict(size=10, color=grey)) for v, word in bands.items()]
     return {**out, 'annotations': notes}
 
-# %% ../nbs/13_dashboard.ipynb #83ecc890
+# %% ../nbs/13_dashboard.ipynb #1ccc0275
 maps = ('by_t', 'velocity_similarity_by_t'), ('blocks', 'grad_norm_by_block')        # panel and column of those that are maps
 curves = ( # name, panel, column, colour, width, dash, smoothed
     ('DiT',                  'eva',   'eva_similarity',          blue,   2.5, None,   False),
@@ -376,7 +376,7 @@ def _traces():
         out.append(go.Scatter(meta=f'nonfinite:{panel}', name='not finite', mode='markers', marker=dict(symbol='x-thin', size=9, line=dict(color=red, width=2)), hovertemplate='step %{x:,.0f}: a value was not finite', cliponaxis=False, **_axes(names.index(panel))))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #c769dfd1
+# %% ../nbs/13_dashboard.ipynb #8f93c3a4
 def _base_layout(names, x_title='step'):
     "The parts of a figure's layout that do not depend on the width of the page"
     out = dict(**plain, margin=dict(l=0, r=0, t=0, b=0), hovermode='x unified', dragmode='zoom')
@@ -416,7 +416,7 @@ def place_panels(fig, # a figure with panels
                 x, y = place[dict((c, p) for p, c in maps)[t.meta]]
                 t.update(colorbar=dict(x=x[0], y=y[1] + 5/height, len=x[1] - x[0]))
 
-# %% ../nbs/13_dashboard.ipynb #ffbd5ff3
+# %% ../nbs/13_dashboard.ipynb #efe451b8
 def eva_legend(h # history
               )->str:
     "Names, colours and last values of the lines of EVA similarity"
@@ -471,7 +471,7 @@ def _map_changes(h, column, view):
         with np.errstate(divide='ignore', invalid='ignore'): z = np.log10(z)
     return dict(x=np.repeat(x, rows).astype(np.float32), y=np.tile(y, len(x)).astype(np.float32), z=z.ravel().astype(np.float32))
 
-# %% ../nbs/13_dashboard.ipynb #4417f267
+# %% ../nbs/13_dashboard.ipynb #84a2b100
 _status_script = '''
 const make = (tag, name, text) => { const e = document.createElement(tag); if (name) e.className = name; if (text !== undefined) e.textContent = text; return e };
 function render({ model, el }) {
@@ -510,7 +510,7 @@ function render({ model, el }) {
 export default { render };
 '''
 
-# %% ../nbs/13_dashboard.ipynb #c62d371a
+# %% ../nbs/13_dashboard.ipynb #87568cb2
 _style = '''
 .eva-dash, .eva-status { --eva-text: var(--jp-ui-font-color1, #222); --eva-faint: var(--jp-ui-font-color2, #666); --eva-line: var(--jp-border-color2, #ddd); --eva-back: var(--jp-layout-color2, #f3f3f3); font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--eva-text) }
 .eva-dash .js-plotly-plot text { fill: var(--eva-text) !important } .eva-dash .js-plotly-plot .legend .bg { fill: transparent !important }
@@ -535,7 +535,7 @@ class StatusLine(anywidget.AnyWidget):
     beat = traitlets.Int(0).tag(sync=True)                                  # says that the kernel is alive
     width = traitlets.Int(1100).tag(sync=True)                              # of the page, in pixels; the browser says it
 
-# %% ../nbs/13_dashboard.ipynb #cbda1d30
+# %% ../nbs/13_dashboard.ipynb #830516a3
 def duration(seconds:float # how long
             )->str:
     "A time span for people"
@@ -561,7 +561,7 @@ def chips(r:dict # the last values of a run
     if r.get('nonfinite'): out.append(('not finite', f'{r["nonfinite"]:,.0f}', 'steps that were skipped because a value was NaN or infinite'))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #84649abd
+# %% ../nbs/13_dashboard.ipynb #2eb782ff
 def _answer_at_once(widget):
     "Let messages of this widget be handled while a cell runs, in kernels that would hold them back"
     comm = getattr(widget, 'comm', None)
@@ -604,7 +604,7 @@ class View:
         self.start_drawing()
         return self.box._repr_mimebundle_(**kwargs)
 
-# %% ../nbs/13_dashboard.ipynb #7a80c0c1
+# %% ../nbs/13_dashboard.ipynb #e0a76465
 @patch
 def _make_view_controls(self:View):
     s = dict(style=dict(description_width='initial'))
@@ -671,7 +671,7 @@ def tell(self:View):
         if self.__dict__.pop('_fresh', False): self.status.drawn_at = time.strftime('%H:%M:%S')
         self.status.beat = int(time.time())//2
 
-# %% ../nbs/13_dashboard.ipynb #5cddc1ac
+# %% ../nbs/13_dashboard.ipynb #c2c698a3
 @patch
 def start_drawing(self:View):
     "Start the drawing thread, if it does not run"
@@ -703,7 +703,7 @@ def close(self:View):
     if self._thread and self._thread is not threading.current_thread(): self._thread.join(10)
     self.box.close(); self.figure.close(); self.status.close()
 
-# %% ../nbs/13_dashboard.ipynb #4a00120f
+# %% ../nbs/13_dashboard.ipynb #724d5493
 _page_style = '''body{margin:1rem auto;max-width:1200px;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;background:var(--jp-layout-color1,#fff);color:var(--jp-ui-font-color1,#222)}
 h1{font-size:1.3rem} .eva-scroll{overflow-x:auto} img.eva-map{image-rendering:pixelated;width:176px;height:176px} figure{display:inline-block;margin:0 12px 12px 0;font-size:12px}
 @media(prefers-color-scheme:dark){:root{--jp-layout-color1:#111;--jp-layout-color2:#1e1e1e;--jp-ui-font-color1:#e0e0e0;--jp-ui-font-color2:#aaa;--jp-border-color2:#444}}'''
@@ -742,7 +742,7 @@ def save_html(self:View,
     self.poll(); self.redraw()
     return write_page(path, self.title, _status_html(dict(self.state(), problem=self.problem, trace=self.trace)), _figure_html(self.figure), self._extra_html())
 
-# %% ../nbs/13_dashboard.ipynb #0cb00b98
+# %% ../nbs/13_dashboard.ipynb #d8d5a424
 class RunReader:
     "A run folder, read along: its settings, its history, and what seems to be going on"
     def __init__(self,
@@ -780,7 +780,7 @@ class RunReader:
         if self.log.bad: notes.append(f'{self.log.bad} {"line of the log is" if self.log.bad == 1 else "lines of the log are"} damaged and left out.')
         return dict(phase=phase, step=step, total=total, chips=chips({**last, 'seconds_left': left if phase == 'live' else None}), notes=notes)
 
-# %% ../nbs/13_dashboard.ipynb #3396f2ff
+# %% ../nbs/13_dashboard.ipynb #efa58c00
 class RunView(View):
     "The view of a run folder that some other process writes; made by `watch`"
     def __init__(self,
@@ -806,7 +806,7 @@ def watch(run_folder # of `eva_dit_train` or a `Trainer`, in any process, on any
     "Follow a run live from its `metrics.jsonl`; nothing is written"
     return RunView(run_folder)
 
-# %% ../nbs/13_dashboard.ipynb #371b584b
+# %% ../nbs/13_dashboard.ipynb #b0048ac9
 _background = {}                                                             # run folder -> Background
 
 class Background:
@@ -851,7 +851,7 @@ def in_background(trainer # a `Trainer`
     if known is None or known.trainer is not trainer and not known.alive: known = _background[key] = Background(trainer)
     return known
 
-# %% ../nbs/13_dashboard.ipynb #eb37ca29
+# %% ../nbs/13_dashboard.ipynb #7e0fb034
 class TrainingDashboard(View):
     "Watch a `Trainer` of this process and act on it: start, pause, stop, evaluate, save, learning rate"
     def __init__(self,
@@ -889,7 +889,7 @@ class TrainingDashboard(View):
 
     def _rows(self): return [self.training_controls, self.view_controls]
 
-# %% ../nbs/13_dashboard.ipynb #3b2a2197
+# %% ../nbs/13_dashboard.ipynb #4f6aea52
 _actions = dict( # name: label, icon, tooltip
     start   =('Start', 'play', 'start training in the background, or go on after it was stopped'),
     pause   =('Pause', 'pause', 'stand still after the present step, or go on'),
@@ -944,7 +944,7 @@ def state(self:TrainingDashboard)->dict:
     notes = [*t.notes, *([self.said] if self.said and time.monotonic() - self.said_at < 15 else [])]
     return dict(phase=phase, step=t.step, total=t.total, chips=chips(self.history.last if going else {**self.history.last, 'seconds_left': None}), notes=notes)
 
-# %% ../nbs/13_dashboard.ipynb #6ca8d76a
+# %% ../nbs/13_dashboard.ipynb #0a992bc2
 def _flat(d, prefix=''):
     "Nested settings as one level: a.b"
     out = {}
@@ -963,7 +963,7 @@ def differing(settings:list # dicts, one a run
         if k not in skip and any(v != values[0] for v in values): out.setdefault(shorter(k), values)
     return out
 
-# %% ../nbs/13_dashboard.ipynb #b82201a8
+# %% ../nbs/13_dashboard.ipynb #89f25e31
 class Comparison(View):
     "Curves of several run folders over each other; made by `compare`"
     names = 'eva', 'sim', 'loss', 'grad'
@@ -1001,7 +1001,7 @@ class Comparison(View):
         "What is going on"
         return dict(phase='live' if any(r.state()['phase'] == 'live' for r in self.runs) else 'finished', step=max(int(r.history.last.get('step', 0)) for r in self.runs), notes=[])
 
-# %% ../nbs/13_dashboard.ipynb #72a070bd
+# %% ../nbs/13_dashboard.ipynb #54a5c6fa
 @patch
 def _changes(self:Comparison, view):
     out, scale = {}, 1/3600 if self.x.value == 'seconds' else 1.
@@ -1032,7 +1032,7 @@ def compare(runs:list # run folders
     "Several runs over each other, live, and the settings in which they differ"
     return Comparison([runs] if isinstance(runs, (str, Path)) else runs)
 
-# %% ../nbs/13_dashboard.ipynb #58ac70b6
+# %% ../nbs/13_dashboard.ipynb #69d5d681
 parts = dict(attention='attention', mlp='SwiGLU', ada='AdaLN', embed='embeddings', head='head and gate')
 
 @functools.lru_cache(64)
@@ -1058,7 +1058,7 @@ def rotary_kernel(head_dim:int, # P
     one = apply_rope(torch.ones(len(cos), head_dim)/head_dim**.5, cos, sin)
     return (one @ one[at[0]*grid[1] + at[1]]).view(grid)
 
-# %% ../nbs/13_dashboard.ipynb #4a66a25a
+# %% ../nbs/13_dashboard.ipynb #313aabe7
 class ArchitectureExplorer:
     "Sliders for the shape of an `EvaDiT`; parameters, work, memory, the ceiling and the rotary kernel follow at once"
     def __init__(self,
@@ -1089,7 +1089,7 @@ class ArchitectureExplorer:
         "Write what is shown now as one page that opens without kernel or network"
         return write_page(path, 'Architecture', self.text.value, _figure_html(self.figure))
 
-# %% ../nbs/13_dashboard.ipynb #2e8c0d02
+# %% ../nbs/13_dashboard.ipynb #f2f27411
 @patch
 def _make_controls(self:ArchitectureExplorer, size, eva_dim, clip_dim):
     slider = lambda label, tip, name, **kw: _control(w.IntSlider, label, tip, name, layout=w.Layout(width='270px'), style=dict(description_width='96px'), **kw)
@@ -1117,7 +1117,7 @@ def _choose_size(self:ArchitectureExplorer):
     self.ratio.value, self.frame.value, self._busy = p['heads']//p['kv_heads'], p['width']//p['heads']//4, False
     self.compute()
 
-# %% ../nbs/13_dashboard.ipynb #5033c4c3
+# %% ../nbs/13_dashboard.ipynb #d8bf602a
 @patch(as_prop=True)
 def config(self:ArchitectureExplorer):
     "The `DiTConfig` that the sliders describe; raises `UserError` if there is none"
@@ -1143,7 +1143,7 @@ def _make_figure(self:ArchitectureExplorer):
                       annotations=[note(0, f'<b>Parameters</b>{sub}by part of the model</span>'), note(.36, f'<b>Ceiling without the gate</b>{sub}<span style="color:{blue}">EVA similarity</span>   <span style="color:{orange}">velocity similarity</span></span>'), note(.75, f'<b>Rotary kernel</b>{sub}score of q = k, seen from (8, 8)</span>')])
     return fig
 
-# %% ../nbs/13_dashboard.ipynb #f2a9eb0b
+# %% ../nbs/13_dashboard.ipynb #6dc61099
 @patch
 def compute(self:ArchitectureExplorer):
     "Compute and draw what the sliders describe, or say why they describe nothing"
@@ -1166,7 +1166,7 @@ def compute(self:ArchitectureExplorer):
              ('ceiling without the gate', f'EVA {width_ceiling(D, E):.3f}, velocity {velocity_ceiling(D, E):.3f}')]
     self.text.value = '<div class=eva-status><div class=eva-row>' + ''.join(f'<span class=eva-chip style="white-space:normal"><span class=eva-name>{n}</span><b>{v}</b></span>' for n, v in facts) + '</div></div>'
 
-# %% ../nbs/13_dashboard.ipynb #2fa99fc4
+# %% ../nbs/13_dashboard.ipynb #88623818
 def colour_basis(z:torch.Tensor # true tokens of one image, (N, E)
                 )->tuple: # mean (E,), axes (E, 3), low and high (3,)
     "The first three principal components of an image's tokens, and the range that becomes black to bright"
@@ -1202,7 +1202,7 @@ def heat(values, # (rows, columns)
     "Numbers as colours"
     return _cividis[np.clip((np.asarray(values, float) - low)/max(high - low, 1e-9)*255, 0, 255).astype(int)]
 
-# %% ../nbs/13_dashboard.ipynb #9f38c0f4
+# %% ../nbs/13_dashboard.ipynb #7f08db41
 _tiles_script = '''
 const make = (tag, name, text) => { const e = document.createElement(tag); if (name) e.className = name; if (text !== undefined) e.textContent = text; return e };
 function render({ model, el }) {
@@ -1251,7 +1251,7 @@ class Tiles(anywidget.AnyWidget):
     chosen = traitlets.List([0, 0]).tag(sync=True)                          # row and column of the chosen token; number of the chosen thumbnail
     gallery = traitlets.Bool(False).tag(sync=True)                          # thumbnails, or token grids?
 
-# %% ../nbs/13_dashboard.ipynb #afdfd5fe
+# %% ../nbs/13_dashboard.ipynb #07c6c7f3
 class Look:
     "One image through a model: trajectory, expected clean tokens at each stop, similarities, velocity similarity over t"
     def __init__(self,
@@ -1294,7 +1294,7 @@ class Look:
         with dit.capture(self.model) as seen: self.model(self.stops[stop][None], self.times[stop][None], self.cond)
         return {k: m[0].float().cpu() for k, m in seen.maps.items()}
 
-# %% ../nbs/13_dashboard.ipynb #25ec4b40
+# %% ../nbs/13_dashboard.ipynb #d527ced3
 class Neighbours:
     "Mean tokens of many images of a store, to find the nearest ones"
     def __init__(self, store, # the store
@@ -1323,7 +1323,7 @@ class Neighbours:
         cos = self.pooled @ torch.nn.functional.normalize(tokens.float().mean(0) - self.mean, dim=0)
         return None if not len(here) else int((cos > cos[here[0, 0]]).sum()) + 1
 
-# %% ../nbs/13_dashboard.ipynb #a4d83ba7
+# %% ../nbs/13_dashboard.ipynb #9c07aec6
 class EmbeddingInspector:
     "Choose an image; see its true and generated tokens, how they come about, and where the model looks"
     def __init__(self, model, # a `Checkpoint`, a `Trainer`, or a run folder
@@ -1359,7 +1359,7 @@ class EmbeddingInspector:
         pics = ''.join(f'<figure><figcaption><b>{html.escape(t["title"])}</b></figcaption><img class=eva-map alt="" src="{t["src"]}"><figcaption>{html.escape(t.get("note") or "")}</figcaption></figure>' for t in [*self.maps.tiles, *self.found.tiles])
         return write_page(path, f'Embedding of {self.store.samples[self.i]["key"]}', self.text.value, pics, _figure_html(self.figure))
 
-# %% ../nbs/13_dashboard.ipynb #76d5dc65
+# %% ../nbs/13_dashboard.ipynb #01533a27
 @patch
 def _build(self:EmbeddingInspector, split):
     from eva_dit.data import splits
@@ -1391,7 +1391,7 @@ def _build(self:EmbeddingInspector, split):
     for x in (self.stop, self.block, self.head): x.observe(lambda _: self._show(), 'value')
     self.maps.observe(lambda _: self._show(), 'chosen')
 
-# %% ../nbs/13_dashboard.ipynb #26b57060
+# %% ../nbs/13_dashboard.ipynb #4cf3545d
 @patch
 def _thumbnail(self:EmbeddingInspector, i):
     "The photograph, or where there is none the true tokens as colours"
@@ -1434,7 +1434,7 @@ def refresh(self:EmbeddingInspector):
         self.stop.value = self.steps.value
         self._show()
 
-# %% ../nbs/13_dashboard.ipynb #9d5ba2d4
+# %% ../nbs/13_dashboard.ipynb #e5468172
 @patch
 def _show(self:EmbeddingInspector):
     "Pictures, curves and text of the present stop, token, block and head"
@@ -1464,7 +1464,7 @@ def _show(self:EmbeddingInspector):
         if rank: facts.append(('finds itself', f'as number {rank} of {len(self.near.idx):,}'))
         self.text.value = '<div class=eva-status><div class=eva-row>' + ''.join(f'<span class=eva-chip><span class=eva-name>{n}</span><b>{html.escape(str(v))}</b></span>' for n, v in facts) + '</div></div>'
 
-# %% ../nbs/13_dashboard.ipynb #9162b797
+# %% ../nbs/13_dashboard.ipynb #214b9a0a
 @patch
 def _make_curves(self:EmbeddingInspector):
     ax = dict(gridcolor=line_color, linecolor=line_color, zeroline=False, title_font_size=11, tickfont_size=11, title_standoff=6)
