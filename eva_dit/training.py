@@ -14,7 +14,7 @@ import psutil, torch, torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import DistributedType, LoggerType
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin, LoggerType
 from fastcore.basics import patch
 from fastcore.script import anno_parser
 from safetensors import SafetensorError
@@ -203,7 +203,8 @@ class Trainer:
         self.config, self.notes, self.callbacks = config, [], []      # notes: what was repaired, for the user to read; callbacks: functions f(trainer, record)
         mixed = config.mixed_precision if config.mixed_precision != 'auto' else 'bf16' if torch.cuda.is_available() else 'no'
         if AcceleratorState._shared_state: AcceleratorState._reset_state()            # an earlier trainer's precision would stay
-        self.accelerator = Accelerator(mixed_precision=mixed, log_with=config.tracker, project_dir=config.output_dir)
+        alone = torch.cuda.is_available() or torch.xpu.is_available() or int(os.environ.get('WORLD_SIZE', 1)) == 1
+        self.accelerator = Accelerator(mixed_precision=mixed, cpu=not alone, log_with=config.tracker, project_dir=config.output_dir)      # many processes without a GPU: gloo
         self.device, self.main = self.accelerator.device, self.accelerator.is_main_process
         self.folder = Path(config.output_dir)
         self._load_data(store)
@@ -275,7 +276,7 @@ def _build(self:Trainer):
     self.raw = raw = EvaDiT(self.dit_config).to(self.device)
     self.flow, self.ema = c.flow, copy.deepcopy(raw).eval().requires_grad_(False)
     self.lr, self.parameters, raw.gradient_checkpointing = c.learning_rate or 2e-3*96/self.dit_config.width, raw.num_parameters(), c.gradient_checkpointing
-    self.sharded = self.accelerator.distributed_type == DistributedType.FSDP
+    self.sharded = self.accelerator.distributed_type == DistributedType.FSDP or self.accelerator.num_processes > 1 and os.environ.get('ACCELERATE_USE_FSDP') == 'true'
     if self.sharded: self._shard()
     if c.compile and c.debug_mode: self.notes.append('--debug_mode looks into every layer, so --compile is left out.')
     elif c.compile: raw.compile()
@@ -304,7 +305,7 @@ def _local(x):
 @patch
 def _shard(self:Trainer):
     "FSDP 2: each block, then the rest, of model and average"
-    plugin = self.accelerator.state.fsdp_plugin
+    plugin = getattr(self.accelerator.state, 'fsdp_plugin', None) or FullyShardedDataParallelPlugin()
     if plugin.fsdp_version != 2: raise UserError('Only version 2 of FSDP is supported: accelerate launch --use_fsdp --fsdp_version 2.')
     try: from torch.distributed.fsdp import fully_shard, MixedPrecisionPolicy
     except ImportError as e: raise UserError(f'FSDP needs torch 2.6 or newer, and this is {torch.__version__}.') from e
@@ -345,13 +346,24 @@ def _draw(self:Trainer, n):
 
 # %% ../nbs/09_training.ipynb #323c4bce
 @patch
+@contextlib.contextmanager
+def _no_exchange(self:Trainer):
+    "Gradients stay in this process"
+    if not self.sharded:
+        with self.accelerator.no_sync(self.model): yield
+        return
+    self.model.set_requires_gradient_sync(False)
+    yield
+    self.model.set_requires_gradient_sync(True)
+
+@patch
 def _forward_backward(self:Trainer, eva, clip):
     "Gradients of the loss on this process's images; returns loss, velocity similarity, and its sums and counts in ten bins of time"
     n, totals = len(eva), 0.
     for k, part in enumerate(zip(*(torch.tensor_split(x, self.parts) for x in (eva, clip, *self._draw(n))))):
         eva, clip, drop, t, x_0 = (x.to(self.device, non_blocking=True) for x in part)
         share = len(eva)/n
-        with contextlib.nullcontext() if k == self.parts - 1 else self.accelerator.no_sync(self.model):
+        with contextlib.nullcontext() if k == self.parts - 1 else self._no_exchange():
             with self.accelerator.autocast(): loss, sim, t = self.flow.loss(self.model, self.eva_space.encode(eva), self.clip_space.encode(clip), t=t, x_0=x_0, drop=drop)
             self.accelerator.backward(loss*share)
         totals = totals + torch.cat([torch.stack([loss.detach().float(), sim.mean()])*share, *by_time_bin(sim, t)])
@@ -530,13 +542,15 @@ def _fetch(self:Trainer)->dict:
     self._sums.zero_(); self._flags, self._norms = [], None
     mean = lambda total, count: total/count if count else None
     return dict(loss=mean(loss, n), velocity_similarity=mean(sim, n), velocity_similarity_by_t=[mean(*sc) for sc in zip(sums, counts)], grad_norm=mean(norm, n),
-                grad_norm_by_block={b: mean(x, n) for b, x in zip(self.blocks, blocks)}, weight_norm=_number(weights), update_norm=_number(update))
+                grad_norm_by_block={b: mean(x, n) for b, x in zip(self.blocks, blocks)}, weight_norm=weights, update_norm=update)
 
 def _cut_at(values, n): return values[:n], *values[n:n + 2]
 
 def _number(x):
-    "JSON has no NaN and no infinity: null instead"
-    return x if x is not None and math.isfinite(x) else None
+    "JSON has no NaN and no infinity: null instead, also inside of lists and dictionaries"
+    if isinstance(x, dict): return {k: _number(v) for k, v in x.items()}
+    if isinstance(x, list): return [_number(v) for v in x]
+    return None if isinstance(x, float) and not math.isfinite(x) else x
 
 # %% ../nbs/09_training.ipynb #5e9ab262
 @patch
@@ -551,10 +565,11 @@ def _make_record(self:Trainer, measure)->bool: # False if it was broken off by `
     pace = self._session[1]/self._session[0] if self._session[0] else None
     fresh = len(self._flags) > 0
     found = self._fetch() if fresh else {k: v for k, v in self.record.items() if not k.startswith('eva_')}
-    self.record = dict(step=self.step, epoch=round(self.step*self.batch_size/len(self.train_idx), 3), **found) | dict(
+    self.record = {'step': self.step, 'epoch': round(self.step*self.batch_size/len(self.train_idx), 3), **found} | dict(
         lr=self.optimizer.param_groups[0]['lr'], samples_per_s=round(steps*self.batch_size/took, 2) if steps else found.get('samples_per_s'), seconds=round(self.elapsed, 2),
         seconds_left=round(pace*(self.total - self.step), 1) if pace else None, memory_gb=round(self._memory(), 3), nonfinite=self.nonfinite, **similarity)
     if self.config.debug_mode and fresh: self.record |= self._debug()
+    self.record = _number(self.record)
     if measure: self._note_best()
     self._log()
     for f in self.callbacks: f(self, self.record)
@@ -569,7 +584,7 @@ def _memory(self:Trainer)->float: # in GB
 @patch
 def _note_best(self:Trainer):
     now = self.record['eva_similarity']
-    if math.isfinite(now) and (self.best is None or now > self.best): self.best = now; self._new_best = True
+    if now is not None and (self.best is None or now > self.best): self.best = now; self._new_best = True
 
 @patch
 def _log(self:Trainer):
@@ -585,7 +600,7 @@ def _flat(record, prefix=''):
     return out
 
 def _append(path, record):
-    "One more line of JSON; anything that is not finite becomes null"
+    "One more line of JSON"
     with open(path, 'a', encoding='utf8') as f: f.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + '\n')
 
 # %% ../nbs/09_training.ipynb #ed3f9bbf
@@ -645,8 +660,8 @@ def _debug(self:Trainer)->dict:
     self._strongest.zero_(); self._looks += 1
     gates = {k: v[0] for k, v in outputs.items() if ': gate of' in k}
     gates |= {n: p.detach().tanh().abs().mean().item() for n, p in zip(self.names, self.params) if n.endswith('cross_gate')}
-    return dict(activations={k: dict(rms=_number(r), max=_number(m)) for k, (r, m) in outputs.items() if k not in gates},
-                gradients=dict(zip(self.names, map(_number, norms))), gates=gates,
+    return dict(activations={k: dict(rms=r, max=m) for k, (r, m) in outputs.items() if k not in gates},
+                gradients=dict(zip(self.names, norms)), gates=gates,
                 zero_gradients=[n for n, x in zip(self.names, norms) if x == 0],
                 exploding_gradients=[n for n, x, u in zip(self.names, norms, usual or norms) if self._looks > 10 and x > 10*u > 0],      # at first all grow from zero
                 dead_gates=[f'{n} ({"shut" if x < .5 else "pinned"})' for n, x in gates.items() if not 1e-3 < x < .999])
