@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['Check', 'Diagnosis', 'summary', 'Recipe', 'ModelError', 'Subject', 'kept', 'awake', 'apart', 'Called',
-           'plain_training', 'sampled', 'check', 'run_check', 'responses', 'explained_by_way', 'Spy', 'diagnose']
+           'plain_training', 'sampled', 'check', 'run_check', 'responses', 'explained_by_way', 'Spy', 'diagnose',
+           'imported', 'eva_dit_diagnose']
 
-# %% ../nbs/11_diagnosis.ipynb #361e3e5f
+# %% ../nbs/11_diagnosis.ipynb #53becb56
 import contextlib, dataclasses, html, importlib, inspect, json, math, os, sys, time
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +17,11 @@ from fastcore.script import call_parse
 from torch import nn, Tensor
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice
-from .dit import DiTConfig, EvaDiT, presets
+from .dit import DiTConfig, EvaDiT
 from .flow import Flow, Standardiser, token_cosine, velocity_ceiling, width_ceiling
 from .sampling import noise, predict_clean, sample
 
-# %% ../nbs/11_diagnosis.ipynb #c60047c4
+# %% ../nbs/11_diagnosis.ipynb #8412219b
 @dataclass
 class Check:
     "One question that was put to the model, and its answer"
@@ -54,7 +55,7 @@ class Diagnosis:
         "For machines"
         return json.dumps(dict(ok=self.ok, faults=self.faults, about=self.about, checks=[dataclasses.asdict(c) for c in self.checks]), indent=1)
 
-# %% ../nbs/11_diagnosis.ipynb #4968252f
+# %% ../nbs/11_diagnosis.ipynb #14e6bf4d
 _marks = {'sound': ('ok', '#1a7f37'), 'fault': ('FAULT', '#cf222e'), 'note': ('note', '#9a6700'), 'not checked': ('-', '#6e7781')}
 
 @property
@@ -80,7 +81,7 @@ def _html(self):
 
 Diagnosis.__str__, Diagnosis._repr_html_ = _text, _html
 
-# %% ../nbs/11_diagnosis.ipynb #aeb8e4b9
+# %% ../nbs/11_diagnosis.ipynb #c98aa224
 @dataclass
 class Recipe:
     "What surrounds the model: how it is trained, sampled and judged. Everything may be left out"
@@ -98,7 +99,7 @@ class Recipe:
     best: float = None          # the score for which the 'best' checkpoint was chosen
     resume: object = None       # resume(steps, state=None) -> (losses, state): train on from a saved state, or from the start
 
-# %% ../nbs/11_diagnosis.ipynb #3e78e32d
+# %% ../nbs/11_diagnosis.ipynb #09acd039
 class ModelError(Exception):
     "The model under diagnosis failed, or answered with something that is no tensor"
 
@@ -119,7 +120,7 @@ class Subject:
     def __call__(self, x, t, cond):
         "The model's output; whatever goes wrong inside it is a `ModelError`"
         try: out = self.adapt(self.model, x, t, cond) if self.adapt else self.model(x, t, cond)
-        except Exception as e: raise ModelError(f'{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ""}') from e
+        except Exception as e: raise ModelError(f'{type(e).__name__}: {" ".join(str(e).split())[:300]}') from e
         if not torch.is_tensor(out): raise ModelError(f'it returned a {type(out).__name__}, not a tensor; say with an adapter how to get one')
         return out
 
@@ -132,7 +133,7 @@ class Subject:
         cond = self.draw(n, 1 if flat else self.tokens, self.clip_dim, seed=seed + 1).expand(n, self.tokens, -1)
         return self.draw(n, self.tokens, self.eva_dim, seed=seed), torch.linspace(.3, .7, n).to(self.device, self.dtype), cond
 
-# %% ../nbs/11_diagnosis.ipynb #69bccc78
+# %% ../nbs/11_diagnosis.ipynb #fff1015e
 def _modules_behind(f):
     "The modules that a plain function uses: in its closure, its defaults, its globals, or as the object that it is a method of"
     if isinstance(getattr(f, '__self__', None), nn.Module): return [f.__self__]
@@ -170,7 +171,7 @@ def apart(a:Tensor, b:Tensor)->float:
     "How far two outputs are apart, against the spread of the second"
     return ((a - b).norm()/(b - b.mean()).norm().clamp_min(1e-30)).item()
 
-# %% ../nbs/11_diagnosis.ipynb #a83f3faf
+# %% ../nbs/11_diagnosis.ipynb #3ddecd8b
 class Called(nn.Module):
     "A subject as a module called `model(x_t, t, cond)`, to hand to a trainer or a sampler"
     def __init__(self, s:Subject):
@@ -204,7 +205,7 @@ def _images(s):
     x = .85*s.draw(4, 1, E, seed=50) + .5*s.draw(1, N, E, seed=51) + .2*s.draw(4, N, E, seed=52)
     return (x - x.mean((0, 1)))/x.std((0, 1)), .9*s.draw(4, 1, C, seed=53) + .44*s.draw(4, N, C, seed=54)
 
-# %% ../nbs/11_diagnosis.ipynb #5205a305
+# %% ../nbs/11_diagnosis.ipynb #c628f1ac
 def _train(s, report=lambda *_: None):
     "Learn the four images by heart; what the model can do then"
     x_1, cond = _images(s)
@@ -239,7 +240,7 @@ def sampled(s:Subject, model, cond:Tensor, x_0:Tensor)->Tensor:
 
 Subject.trained = cached_property(_train); Subject.trained.__set_name__(Subject, 'trained')
 
-# %% ../nbs/11_diagnosis.ipynb #037e804c
+# %% ../nbs/11_diagnosis.ipynb #94908b65
 _checks = {}
 
 def check(name:str, # of the check
@@ -260,7 +261,7 @@ def run_check(s:Subject, name:str)->Check:
     ok, value, evidence = found
     return Check(name, meaning, {True: 'sound', False: 'fault'}.get(ok, ok), evidence, advice, value)
 
-# %% ../nbs/11_diagnosis.ipynb #1f764c06
+# %% ../nbs/11_diagnosis.ipynb #bbb8b7db
 @check('shapes', 'The output has the shape of x_t, for one image and for several', 'the last layer, and how tokens are put back in place')
 def _(s):
     for n in (1, 3):
@@ -292,7 +293,7 @@ def _(s):
     ratio = ((out - target).square().mean()/target.square().mean()).item()
     return ratio < 3, ratio, f'its squared error is {ratio:.3g} times that of answering zero (limit 3)'
 
-# %% ../nbs/11_diagnosis.ipynb #9f8ad0e1
+# %% ../nbs/11_diagnosis.ipynb #fdbf4c0f
 @check('batch', "An image's output does not depend on the other images in its batch", 'means, norms or attention over the batch dim; batch norm; reshapes that mix images')
 def _(s):
     with awake(s):
@@ -308,7 +309,7 @@ def _(s):
         x, t, c = s.inputs(2); a = s(x, t, c); e = apart(s(x, t, c), a)
     return e < 1e-5, e, f'twice the same input: the outputs differ by {e:.1e} (limit 1e-05)'
 
-# %% ../nbs/11_diagnosis.ipynb #92763b91
+# %% ../nbs/11_diagnosis.ipynb #cb625bf9
 @check('time heard', 'The answer depends on t', 'whether t reaches the blocks (AdaLN) at all')
 def _(s):
     with awake(s):
@@ -339,7 +340,7 @@ def _(s):
     cos = min(nn.functional.cosine_similarity(a[0].flatten().double(), a[1].flatten().double(), 0).item() for a in time)
     return cos < .9, cos, f'embeddings of t = 0.1 and 0.9 have cosine {cos:.2f} (below 0.9)'
 
-# %% ../nbs/11_diagnosis.ipynb #4df352c5
+# %% ../nbs/11_diagnosis.ipynb #bf3d76ea
 @check('conditioning heard', 'The answer depends on the conditioning', 'whether cond reaches the blocks: cross-attention, pooled embedding, masks')
 def _(s):
     with awake(s):
@@ -357,7 +358,7 @@ def _(s):
         if out.shape != x.shape: return False, None, f'{M} conditioning tokens for {s.tokens} tokens give an output of {tuple(out.shape)}'
     return True, None, f'{s.tokens//2 + 1} and {s.tokens + 5} conditioning tokens for {s.tokens} tokens'
 
-# %% ../nbs/11_diagnosis.ipynb #5aeda2d1
+# %% ../nbs/11_diagnosis.ipynb #249533fe
 def _moved(s, orders):
     "For each order of the tokens: how far the output of moved tokens is from the moved output"
     with awake(s):
@@ -396,7 +397,7 @@ def _(s):
     e = min(_moved(s, [swapped(j) for j in picks]))
     return e > 1e-4, e, f'exchanged with the most similar of {len(picks)} tokens, the output differs by {e:.1e} (more than 0.0001)'
 
-# %% ../nbs/11_diagnosis.ipynb #40696c5e
+# %% ../nbs/11_diagnosis.ipynb #0c2ca63b
 def responses(s:Subject, backgrounds:int=3)->Tensor: # (N, N), float64
     "Logarithm of how strongly the grid's token q responds to a change of token p"
     n, total = s.grid[0]*s.grid[1], 0.
@@ -431,7 +432,7 @@ def _(s):
     ratio = line/max(grid, 1e-30)
     return ratio > 2, ratio, f'the way along the line leaves {ratio:.2g} times the variance that the way on the grid leaves (more than 2)'
 
-# %% ../nbs/11_diagnosis.ipynb #504912f7
+# %% ../nbs/11_diagnosis.ipynb #8c3219c1
 @check('rotation', 'The rotary table keeps norms, and a step along an axis turns by the same angle everywhere', 'how positions become angles: position times frequency, nothing else')
 def _(s):
     if s.rope is None: return 'the model shows no rotary table (give rope=(cos, sin), each (N, pairs))'
@@ -442,7 +443,7 @@ def _(s):
         if steps.numel(): off = max(off, (steps - steps[:1, :1]).abs().max().item())
     return off < 1e-3, off, f'largest deviation {off:.1e} (limit 0.001)'
 
-# %% ../nbs/11_diagnosis.ipynb #9e96c12a
+# %% ../nbs/11_diagnosis.ipynb #3e0c6c35
 def _is_norm(m): return isinstance(m, (nn.LayerNorm, nn.GroupNorm)) or ('norm' in type(m).__name__.lower() and not any(m.children()))
 
 @check('norms', 'No norm is applied to what another norm has just normalised', 'two norms in a row: one of them was meant for another place')
@@ -492,7 +493,7 @@ def _(s):
     if not growth: return 'no list of blocks was found inside'
     return max(growth) < 24, max(growth), f'with matrices 8 times as large, a block adds {max(growth):.3g} times as much (limit 24)'
 
-# %% ../nbs/11_diagnosis.ipynb #508fedaf
+# %% ../nbs/11_diagnosis.ipynb #ff9c6dde
 @check('gradients', 'Within four steps a gradient has reached every parameter', 'the parameters named: detached, unused, or behind two gates that are both zero')
 def _(s):
     if not s.named: return 'the model has no parameters'
@@ -502,7 +503,7 @@ def _(s):
     frozen = [n for n, p in params.items() if not p.requires_grad]
     learned = [p for p in params.values() if p.requires_grad]
     if not learned: return False, 1., 'all parameters are frozen (requires_grad is False)'
-    opt, g, seen = torch.optim.AdamW(learned, 1e-3), torch.Generator(s.device).manual_seed(s.seed), {n: 0. for n in params}
+    opt, g, seen, used = torch.optim.AdamW(learned, 1e-3), torch.Generator(s.device).manual_seed(s.seed), {n: 0. for n in params}, set()
     try:
         with torch.no_grad(): s(*s.inputs(1)[:2], None)
         conds = c, None
@@ -511,11 +512,17 @@ def _(s):
         loss = sum(s.flow.loss(model, x_1, cond, g)[0] for cond in conds)
         opt.zero_grad(); loss.backward(); opt.step()
         for n, p in params.items():
-            if p.grad is not None: seen[n] = max(seen[n], p.grad.abs().max().item())
+            if p.grad is not None: used.add(n); seen[n] = max(seen[n], p.grad.abs().max().item())
     never = [n for n, v in seen.items() if not v > 0 and n not in frozen]
+    if len(never) == 1 and never[0] not in used and len(params) > 20 and _single(s, never[0]): return 'note', 0., f'{never[0]} takes no part (a lone parameter outside the blocks, such as an unused padding token); all others have had a gradient'
     text = f'{len(params) - len(never) - len(frozen)} of {len(params)} parameters have had a gradient'
     if frozen: text += f', {len(frozen)} are frozen ({frozen[0]})'
     return not never, len(never)/len(params), text + (f'; never: {", ".join(never[:3])}{" ..." if len(never) > 3 else ""}' if never else '')
+
+def _single(s, name):
+    "Is this a parameter of its own, not the weight or bias of a layer, and not one of a list of blocks?"
+    owner, leaf = name.rpartition('.')[::2]
+    return leaf not in ('weight', 'bias') and not any(part.isdigit() for part in owner.split('.'))
 
 @check('loss falls', 'The loss falls', 'the learning rate, and whether the optimiser holds the parameters of this model')
 def _(s):
@@ -542,7 +549,7 @@ def _(s):
     gain = d['one_step'] - d['shuffled']
     return gain > .2, gain, f'similarity in one step {d["one_step"]:.2f}, with the conditioning of another image {d["shuffled"]:.2f} (at least 0.2 apart)'
 
-# %% ../nbs/11_diagnosis.ipynb #4425e18b
+# %% ../nbs/11_diagnosis.ipynb #87ca0162
 def _head(s):
     "Input width of the last linear layer that puts out E numbers, and whether the model's output is confined to that many dimensions"
     h = next((m.in_features for top in reversed(s.modules) for m in reversed(list(top.modules())) if isinstance(m, nn.Linear) and m.out_features == s.eva_dim), s.eva_dim)
@@ -560,7 +567,7 @@ def _(s):
     if not limited: return True, 1., 'it can' + (f', although the width is {h} and E is {s.eva_dim}' if h < s.eva_dim else '')
     return 'note', width_ceiling(h, s.eva_dim), f'a width of {h} for E = {s.eva_dim}: samples cannot become more similar than {width_ceiling(h, s.eva_dim):.3f}, velocities {velocity_ceiling(h, s.eva_dim):.3f}'
 
-# %% ../nbs/11_diagnosis.ipynb #88be1796
+# %% ../nbs/11_diagnosis.ipynb #da637ae6
 @check('sampler', 'With an oracle in place of the model, the sampler arrives at the data', "the sampler's direction: t = 0 is noise; and its time grid, its step sizes, its signs")
 def _(s):
     W = s.draw(s.clip_dim, s.eva_dim, seed=110)*s.clip_dim**-.5
@@ -579,7 +586,7 @@ def _(s):
     if 'ode' not in d: return False, None, 'the loss became infinite'
     return d['ode'] > .2 and d['ode'] > d['backwards'] + .15, d['ode'], f'samples {d["ode"]:.2f} (at least 0.2), backwards {d["backwards"]:.2f} (at least 0.15 less)'
 
-# %% ../nbs/11_diagnosis.ipynb #15e0763e
+# %% ../nbs/11_diagnosis.ipynb #22f9e27d
 @check('token scale', 'In the space of the model, tokens are about as large as the noise', 'the token space: standardise, or at least multiply unit-norm tokens by sqrt(E)')
 def _(s):
     r = s.recipe
@@ -608,7 +615,7 @@ def _(s):
     missing, extra = len(keys - set(served))/max(1, len(keys)), len(served)/max(1, len(set(served))) - 1
     return missing <= .1 and extra <= .1, missing or extra, f'{missing:.0%} of {len(keys):,} samples never served, {extra:.0%} served again (limit 10 % each)'
 
-# %% ../nbs/11_diagnosis.ipynb #8efe7125
+# %% ../nbs/11_diagnosis.ipynb #4f4549d1
 class Spy(nn.Module):
     "A model of one parameter that writes down what it is shown"
     def __init__(self, fail=None):
@@ -659,7 +666,7 @@ def _(s):
     ratio = float(logged)/max(true[0], 1e-30)
     return .9 < ratio < 1.1, ratio, f'logged {float(logged):.3g}, and {true[0]:.3g} when the optimiser steps: {ratio:.3g} times (0.9 to 1.1)'
 
-# %% ../nbs/11_diagnosis.ipynb #9118e26f
+# %% ../nbs/11_diagnosis.ipynb #2b0084d5
 @check('schedule', 'The learning rate is never negative, and reaches its peak in the first half', 'a warm-up longer than the training, and what the schedule does after it')
 def _(s):
     f, n = s.recipe.schedule, s.recipe.total
@@ -685,7 +692,7 @@ def _(s):
     off = max(abs(a - b)/(abs(a) + 1e-12) for a, b in zip(whole, [*first, *rest]))
     return off < 1e-4, off, f'losses of an interrupted and an uninterrupted run differ by {off:.1e} (limit 0.0001)'
 
-# %% ../nbs/11_diagnosis.ipynb #45ad0676
+# %% ../nbs/11_diagnosis.ipynb #88db82df
 def diagnose(model, # any nn.Module, or a function (the modules that it uses are found)
              eva_dim:int=None, # E, of the tokens to generate; read off an EvaDiT
              clip_dim:int=None, # C, of the conditioning; read off an EvaDiT
@@ -718,7 +725,7 @@ def diagnose(model, # any nn.Module, or a function (the modules that it uses are
 
 _without_model = 'sampler', 'token scale', 'normalisation', 'split', 'epoch', 'fresh noise', 'mistakes surface', 'gradient norm', 'schedule', 'best', 'resume'
 
-# %% ../nbs/11_diagnosis.ipynb #ac44fa63
+# %% ../nbs/11_diagnosis.ipynb #18f0cced
 def _subject(model, eva_dim, clip_dim, tokens, flow, store, adapt, recipe, cls, aligned, sandwich, rope, seed, steps, lr, progress):
     "Fill in what was not said, from the model if it is an `EvaDiT`, from the store, or by the common choice"
     ours = getattr(model, 'config', None) if isinstance(getattr(model, 'config', None), DiTConfig) else None
@@ -745,7 +752,7 @@ def _width(s):
     sizes = [p.shape[1] for p in s.named.values() if p.ndim == 2]
     return max(set(sizes), key=sizes.count) if sizes else 96
 
-# %% ../nbs/11_diagnosis.ipynb #16b97554
+# %% ../nbs/11_diagnosis.ipynb #e6e022cd
 def _with_store(r, store, images=64):
     "The recipe, with tokens, space and split of the store where it has none"
     if store is None: return r
@@ -756,3 +763,71 @@ def _with_store(r, store, images=64):
     keys = {split: [store.samples[i].get('group') or store.samples[i]['key'] for i in store.indices(split).tolist()] for split in ('train', 'held_out')}
     found = dict(tokens=eva.float(), space=space, cond=clip_space.encode(clip), train_keys=keys['train'], eval_keys=keys['held_out'])
     return dataclasses.replace(r, **{k: v for k, v in found.items() if getattr(r, k) is None})
+
+# %% ../nbs/11_diagnosis.ipynb #ac6b9a6c
+def imported(name:str): # what `package.module:factory` returns
+    "Call a factory of a module that can be imported from here"
+    module, _, attr = name.partition(':')
+    if not attr: raise UserError(f'--model is {name!r}, but must be package.module:factory.')
+    sys.path.insert(0, os.getcwd())
+    try: found = getattr(importlib.import_module(module), attr)
+    except ModuleNotFoundError as e: raise UserError(f'{module} cannot be imported from here ({e}); give --model package.module:factory.') from e
+    except AttributeError as e: raise UserError(f'{module} has no {attr}; give --model package.module:factory.') from e
+    finally: sys.path.pop(0)
+    if not callable(found): raise UserError(f'{name} is a {type(found).__name__}, but must be a function that returns the model.')
+    return found if isinstance(found, nn.Module) else found()
+
+def _grid_of(tokens):
+    "16x16 as a pair, 257 as a number, nothing as None"
+    if not tokens: return None
+    try: parts = [int(n) for n in tokens.lower().split('x')]
+    except ValueError: parts = []
+    if not 1 <= len(parts) <= 2 or min(parts) < 1: raise UserError(f'--tokens is {tokens!r}, but must be a number, or rows and columns such as 16x16.')
+    return tuple(parts) if len(parts) == 2 else parts[0]
+
+# %% ../nbs/11_diagnosis.ipynb #d5856718
+def _chosen(model_path, model, model_size, store, eva_dim, clip_dim, tokens, seed):
+    "The model that the command line means, and what `diagnose` should know of it"
+    if sum(map(bool, (model_path, model, model_size))) != 1: raise UserError('Give one of --model_path (a run of eva_dit_train), --model (package.module:factory) and --model_size.')
+    if model:
+        made = imported(model)
+        made, kw = made if isinstance(made, tuple) else (made, {})
+        return made, {**kw, **{k: v for k, v in dict(eva_dim=eva_dim, clip_dim=clip_dim, tokens=tokens).items() if v}}
+    if model_path:
+        from eva_dit.training import Checkpoint, learning_rate
+        c = Checkpoint(model_path)
+        about = c.folder.parent.parent/'config.json'
+        run = json.loads(about.read_text(encoding='utf8')) if about.exists() else {}
+        schedule = (lambda k: learning_rate(k, run['learning_rate'], run['warmup_steps'], run['steps'])) if 'warmup_steps' in run else None
+        return c.model, dict(flow=c.flow, recipe=Recipe(space=c.eva_space, schedule=schedule, total=run.get('steps')))
+    torch.manual_seed(seed)
+    dims = dict(eva_dim=store.eva_dim, clip_dim=store.clip_dim, grid=store.grid, cls=store.cls) if store else dict(eva_dim=eva_dim or 64, clip_dim=clip_dim or 32)
+    if not store: dims['grid'], dims['cls'] = (tokens, False) if isinstance(tokens, tuple) else _as_grid(tokens or 16, None)
+    return EvaDiT(DiTConfig.preset(model_size, **dims)), {}
+
+@call_parse
+@command
+def eva_dit_diagnose(
+    model_path:str=None, # run folder of eva_dit_train, or one of its checkpoints
+    model:str=None, # package.module:factory, importable from the current directory
+    model_size:str=None, # one of our own sizes, untrained
+    embeddings_dir:str=None, # embedding store: real tokens and its split
+    eva_dim:int=0, # dim of the tokens to generate
+    clip_dim:int=0, # dim of the conditioning
+    tokens:str='', # number of tokens, or rows and columns such as 16x16
+    training_mode:str='patch_only', # of the store: patch_only or cls_patch
+    steps:int=120, # of the short training
+    seed:int=0, # of everything random
+    json:bool=False # print JSON instead of the table
+):
+    "Is this diffusion transformer right? Exit status 0: no fault found, 1: faults found, 2: called wrongly"
+    store, tokens = None, _grid_of(tokens)
+    check_choice('--training_mode', training_mode, ('patch_only', 'cls_patch'))
+    if steps < 1: raise UserError(f'--steps is {steps}, but must be at least 1.')
+    if embeddings_dir:
+        from eva_dit.data import EmbeddingStore
+        store = EmbeddingStore(embeddings_dir, cls=training_mode == 'cls_patch')
+    subject, kw = _chosen(model_path, model, model_size, store, eva_dim, clip_dim, tokens, seed)
+    d = diagnose(subject, store=store, steps=steps, seed=seed, **kw)
+    print(d.to_json() if json else d)
+    if Path(sys.argv[0]).stem == 'eva_dit_diagnose' and not d.ok: sys.exit(1)
