@@ -7,7 +7,7 @@ __all__ = ['Check', 'Diagnosis', 'summary', 'Recipe', 'ModelError', 'Subject', '
            'plain_training', 'sampled', 'check', 'run_check', 'responses', 'explained_by_way', 'Spy', 'diagnose',
            'imported', 'eva_dit_diagnose']
 
-# %% ../nbs/11_diagnosis.ipynb #53becb56
+# %% ../nbs/11_diagnosis.ipynb #81487725
 import contextlib, dataclasses, html, importlib, inspect, json, math, os, sys, time
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ from .dit import DiTConfig, EvaDiT
 from .flow import Flow, Standardiser, token_cosine, velocity_ceiling, width_ceiling
 from .sampling import noise, predict_clean, sample
 
-# %% ../nbs/11_diagnosis.ipynb #8412219b
+# %% ../nbs/11_diagnosis.ipynb #e74a086c
 @dataclass
 class Check:
     "One question that was put to the model, and its answer"
@@ -55,7 +55,7 @@ class Diagnosis:
         "For machines"
         return json.dumps(dict(ok=self.ok, faults=self.faults, about=self.about, checks=[dataclasses.asdict(c) for c in self.checks]), indent=1)
 
-# %% ../nbs/11_diagnosis.ipynb #14e6bf4d
+# %% ../nbs/11_diagnosis.ipynb #6523133c
 _marks = {'sound': ('ok', '#1a7f37'), 'fault': ('FAULT', '#cf222e'), 'note': ('note', '#9a6700'), 'not checked': ('-', '#6e7781')}
 
 @property
@@ -81,7 +81,7 @@ def _html(self):
 
 Diagnosis.__str__, Diagnosis._repr_html_ = _text, _html
 
-# %% ../nbs/11_diagnosis.ipynb #c98aa224
+# %% ../nbs/11_diagnosis.ipynb #e565ec8e
 @dataclass
 class Recipe:
     "What surrounds the model: how it is trained, sampled and judged. Everything may be left out"
@@ -99,7 +99,7 @@ class Recipe:
     best: float = None          # the score for which the 'best' checkpoint was chosen
     resume: object = None       # resume(steps, state=None) -> (losses, state): train on from a saved state, or from the start
 
-# %% ../nbs/11_diagnosis.ipynb #09acd039
+# %% ../nbs/11_diagnosis.ipynb #102b6865
 class ModelError(Exception):
     "The model under diagnosis failed, or answered with something that is no tensor"
 
@@ -133,7 +133,7 @@ class Subject:
         cond = self.draw(n, 1 if flat else self.tokens, self.clip_dim, seed=seed + 1).expand(n, self.tokens, -1)
         return self.draw(n, self.tokens, self.eva_dim, seed=seed), torch.linspace(.3, .7, n).to(self.device, self.dtype), cond
 
-# %% ../nbs/11_diagnosis.ipynb #fff1015e
+# %% ../nbs/11_diagnosis.ipynb #10e13360
 def _modules_behind(f):
     "The modules that a plain function uses: in its closure, its defaults, its globals, or as the object that it is a method of"
     if isinstance(getattr(f, '__self__', None), nn.Module): return [f.__self__]
@@ -171,7 +171,7 @@ def apart(a:Tensor, b:Tensor)->float:
     "How far two outputs are apart, against the spread of the second"
     return ((a - b).norm()/(b - b.mean()).norm().clamp_min(1e-30)).item()
 
-# %% ../nbs/11_diagnosis.ipynb #3ddecd8b
+# %% ../nbs/11_diagnosis.ipynb #fca488c3
 class Called(nn.Module):
     "A subject as a module called `model(x_t, t, cond)`, to hand to a trainer or a sampler"
     def __init__(self, s:Subject):
@@ -205,7 +205,7 @@ def _images(s):
     x = .85*s.draw(4, 1, E, seed=50) + .5*s.draw(1, N, E, seed=51) + .2*s.draw(4, N, E, seed=52)
     return (x - x.mean((0, 1)))/x.std((0, 1)), .9*s.draw(4, 1, C, seed=53) + .44*s.draw(4, N, C, seed=54)
 
-# %% ../nbs/11_diagnosis.ipynb #c628f1ac
+# %% ../nbs/11_diagnosis.ipynb #21791d2c
 def _train(s, report=lambda *_: None):
     "Learn the four images by heart; what the model can do then"
     x_1, cond = _images(s)
@@ -240,7 +240,7 @@ def sampled(s:Subject, model, cond:Tensor, x_0:Tensor)->Tensor:
 
 Subject.trained = cached_property(_train); Subject.trained.__set_name__(Subject, 'trained')
 
-# %% ../nbs/11_diagnosis.ipynb #94908b65
+# %% ../nbs/11_diagnosis.ipynb #07c58e90
 _checks = {}
 
 def check(name:str, # of the check
@@ -261,7 +261,7 @@ def run_check(s:Subject, name:str)->Check:
     ok, value, evidence = found
     return Check(name, meaning, {True: 'sound', False: 'fault'}.get(ok, ok), evidence, advice, value)
 
-# %% ../nbs/11_diagnosis.ipynb #bbb8b7db
+# %% ../nbs/11_diagnosis.ipynb #52fd85b5
 @check('shapes', 'The output has the shape of x_t, for one image and for several', 'the last layer, and how tokens are put back in place')
 def _(s):
     for n in (1, 3):
@@ -293,7 +293,7 @@ def _(s):
     ratio = ((out - target).square().mean()/target.square().mean()).item()
     return ratio < 3, ratio, f'its squared error is {ratio:.3g} times that of answering zero (limit 3)'
 
-# %% ../nbs/11_diagnosis.ipynb #fdbf4c0f
+# %% ../nbs/11_diagnosis.ipynb #b9f06f46
 @check('batch', "An image's output does not depend on the other images in its batch", 'means, norms or attention over the batch dim; batch norm; reshapes that mix images')
 def _(s):
     with awake(s):
@@ -309,7 +309,7 @@ def _(s):
         x, t, c = s.inputs(2); a = s(x, t, c); e = apart(s(x, t, c), a)
     return e < 1e-5, e, f'twice the same input: the outputs differ by {e:.1e} (limit 1e-05)'
 
-# %% ../nbs/11_diagnosis.ipynb #cb625bf9
+# %% ../nbs/11_diagnosis.ipynb #38f7759d
 @check('time heard', 'The answer depends on t', 'whether t reaches the blocks (AdaLN) at all')
 def _(s):
     with awake(s):
@@ -340,7 +340,7 @@ def _(s):
     cos = min(nn.functional.cosine_similarity(a[0].flatten().double(), a[1].flatten().double(), 0).item() for a in time)
     return cos < .9, cos, f'embeddings of t = 0.1 and 0.9 have cosine {cos:.2f} (below 0.9)'
 
-# %% ../nbs/11_diagnosis.ipynb #bf3d76ea
+# %% ../nbs/11_diagnosis.ipynb #bf7e4850
 @check('conditioning heard', 'The answer depends on the conditioning', 'whether cond reaches the blocks: cross-attention, pooled embedding, masks')
 def _(s):
     with awake(s):
@@ -358,7 +358,7 @@ def _(s):
         if out.shape != x.shape: return False, None, f'{M} conditioning tokens for {s.tokens} tokens give an output of {tuple(out.shape)}'
     return True, None, f'{s.tokens//2 + 1} and {s.tokens + 5} conditioning tokens for {s.tokens} tokens'
 
-# %% ../nbs/11_diagnosis.ipynb #249533fe
+# %% ../nbs/11_diagnosis.ipynb #6ca44c92
 def _moved(s, orders):
     "For each order of the tokens: how far the output of moved tokens is from the moved output"
     with awake(s):
@@ -397,7 +397,7 @@ def _(s):
     e = min(_moved(s, [swapped(j) for j in picks]))
     return e > 1e-4, e, f'exchanged with the most similar of {len(picks)} tokens, the output differs by {e:.1e} (more than 0.0001)'
 
-# %% ../nbs/11_diagnosis.ipynb #0c2ca63b
+# %% ../nbs/11_diagnosis.ipynb #e819e4ef
 def responses(s:Subject, backgrounds:int=3)->Tensor: # (N, N), float64
     "Logarithm of how strongly the grid's token q responds to a change of token p"
     n, total = s.grid[0]*s.grid[1], 0.
@@ -432,7 +432,7 @@ def _(s):
     ratio = line/max(grid, 1e-30)
     return ratio > 2, ratio, f'the way along the line leaves {ratio:.2g} times the variance that the way on the grid leaves (more than 2)'
 
-# %% ../nbs/11_diagnosis.ipynb #8c3219c1
+# %% ../nbs/11_diagnosis.ipynb #c8cfd9d1
 @check('rotation', 'The rotary table keeps norms, and a step along an axis turns by the same angle everywhere', 'how positions become angles: position times frequency, nothing else')
 def _(s):
     if s.rope is None: return 'the model shows no rotary table (give rope=(cos, sin), each (N, pairs))'
@@ -443,7 +443,7 @@ def _(s):
         if steps.numel(): off = max(off, (steps - steps[:1, :1]).abs().max().item())
     return off < 1e-3, off, f'largest deviation {off:.1e} (limit 0.001)'
 
-# %% ../nbs/11_diagnosis.ipynb #3e0c6c35
+# %% ../nbs/11_diagnosis.ipynb #6b145f1c
 def _is_norm(m): return isinstance(m, (nn.LayerNorm, nn.GroupNorm)) or ('norm' in type(m).__name__.lower() and not any(m.children()))
 
 @check('norms', 'No norm is applied to what another norm has just normalised', 'two norms in a row: one of them was meant for another place')
@@ -493,7 +493,7 @@ def _(s):
     if not growth: return 'no list of blocks was found inside'
     return max(growth) < 24, max(growth), f'with matrices 8 times as large, a block adds {max(growth):.3g} times as much (limit 24)'
 
-# %% ../nbs/11_diagnosis.ipynb #ff9c6dde
+# %% ../nbs/11_diagnosis.ipynb #b1685551
 @check('gradients', 'Within four steps a gradient has reached every parameter', 'the parameters named: detached, unused, or behind two gates that are both zero')
 def _(s):
     if not s.named: return 'the model has no parameters'
@@ -549,7 +549,7 @@ def _(s):
     gain = d['one_step'] - d['shuffled']
     return gain > .2, gain, f'similarity in one step {d["one_step"]:.2f}, with the conditioning of another image {d["shuffled"]:.2f} (at least 0.2 apart)'
 
-# %% ../nbs/11_diagnosis.ipynb #87ca0162
+# %% ../nbs/11_diagnosis.ipynb #ab5a4b6d
 def _head(s):
     "Input width of the last linear layer that puts out E numbers, and whether the model's output is confined to that many dimensions"
     h = next((m.in_features for top in reversed(s.modules) for m in reversed(list(top.modules())) if isinstance(m, nn.Linear) and m.out_features == s.eva_dim), s.eva_dim)
@@ -567,7 +567,7 @@ def _(s):
     if not limited: return True, 1., 'it can' + (f', although the width is {h} and E is {s.eva_dim}' if h < s.eva_dim else '')
     return 'note', width_ceiling(h, s.eva_dim), f'a width of {h} for E = {s.eva_dim}: samples cannot become more similar than {width_ceiling(h, s.eva_dim):.3f}, velocities {velocity_ceiling(h, s.eva_dim):.3f}'
 
-# %% ../nbs/11_diagnosis.ipynb #da637ae6
+# %% ../nbs/11_diagnosis.ipynb #e12133ff
 @check('sampler', 'With an oracle in place of the model, the sampler arrives at the data', "the sampler's direction: t = 0 is noise; and its time grid, its step sizes, its signs")
 def _(s):
     W = s.draw(s.clip_dim, s.eva_dim, seed=110)*s.clip_dim**-.5
@@ -586,7 +586,7 @@ def _(s):
     if 'ode' not in d: return False, None, 'the loss became infinite'
     return d['ode'] > .2 and d['ode'] > d['backwards'] + .15, d['ode'], f'samples {d["ode"]:.2f} (at least 0.2), backwards {d["backwards"]:.2f} (at least 0.15 less)'
 
-# %% ../nbs/11_diagnosis.ipynb #22f9e27d
+# %% ../nbs/11_diagnosis.ipynb #7a959b80
 @check('token scale', 'In the space of the model, tokens are about as large as the noise', 'the token space: standardise, or at least multiply unit-norm tokens by sqrt(E)')
 def _(s):
     r = s.recipe
@@ -615,7 +615,7 @@ def _(s):
     missing, extra = len(keys - set(served))/max(1, len(keys)), len(served)/max(1, len(set(served))) - 1
     return missing <= .1 and extra <= .1, missing or extra, f'{missing:.0%} of {len(keys):,} samples never served, {extra:.0%} served again (limit 10 % each)'
 
-# %% ../nbs/11_diagnosis.ipynb #4f4549d1
+# %% ../nbs/11_diagnosis.ipynb #96166be7
 class Spy(nn.Module):
     "A model of one parameter that writes down what it is shown"
     def __init__(self, fail=None):
@@ -666,7 +666,7 @@ def _(s):
     ratio = float(logged)/max(true[0], 1e-30)
     return .9 < ratio < 1.1, ratio, f'logged {float(logged):.3g}, and {true[0]:.3g} when the optimiser steps: {ratio:.3g} times (0.9 to 1.1)'
 
-# %% ../nbs/11_diagnosis.ipynb #2b0084d5
+# %% ../nbs/11_diagnosis.ipynb #9bfff439
 @check('schedule', 'The learning rate is never negative, and reaches its peak in the first half', 'a warm-up longer than the training, and what the schedule does after it')
 def _(s):
     f, n = s.recipe.schedule, s.recipe.total
@@ -692,7 +692,7 @@ def _(s):
     off = max(abs(a - b)/(abs(a) + 1e-12) for a, b in zip(whole, [*first, *rest]))
     return off < 1e-4, off, f'losses of an interrupted and an uninterrupted run differ by {off:.1e} (limit 0.0001)'
 
-# %% ../nbs/11_diagnosis.ipynb #88db82df
+# %% ../nbs/11_diagnosis.ipynb #0f931563
 def diagnose(model, # any nn.Module, or a function (the modules that it uses are found)
              eva_dim:int=None, # E, of the tokens to generate; read off an EvaDiT
              clip_dim:int=None, # C, of the conditioning; read off an EvaDiT
@@ -725,7 +725,7 @@ def diagnose(model, # any nn.Module, or a function (the modules that it uses are
 
 _without_model = 'sampler', 'token scale', 'normalisation', 'split', 'epoch', 'fresh noise', 'mistakes surface', 'gradient norm', 'schedule', 'best', 'resume'
 
-# %% ../nbs/11_diagnosis.ipynb #18f0cced
+# %% ../nbs/11_diagnosis.ipynb #f6cc2fff
 def _subject(model, eva_dim, clip_dim, tokens, flow, store, adapt, recipe, cls, aligned, sandwich, rope, seed, steps, lr, progress):
     "Fill in what was not said, from the model if it is an `EvaDiT`, from the store, or by the common choice"
     ours = getattr(model, 'config', None) if isinstance(getattr(model, 'config', None), DiTConfig) else None
@@ -752,7 +752,7 @@ def _width(s):
     sizes = [p.shape[1] for p in s.named.values() if p.ndim == 2]
     return max(set(sizes), key=sizes.count) if sizes else 96
 
-# %% ../nbs/11_diagnosis.ipynb #e6e022cd
+# %% ../nbs/11_diagnosis.ipynb #ca5d6b53
 def _with_store(r, store, images=64):
     "The recipe, with tokens, space and split of the store where it has none"
     if store is None: return r
@@ -764,7 +764,7 @@ def _with_store(r, store, images=64):
     found = dict(tokens=eva.float(), space=space, cond=clip_space.encode(clip), train_keys=keys['train'], eval_keys=keys['held_out'])
     return dataclasses.replace(r, **{k: v for k, v in found.items() if getattr(r, k) is None})
 
-# %% ../nbs/11_diagnosis.ipynb #ac6b9a6c
+# %% ../nbs/11_diagnosis.ipynb #2b4fc07f
 def imported(name:str): # what `package.module:factory` returns
     "Call a factory of a module that can be imported from here"
     module, _, attr = name.partition(':')
@@ -785,7 +785,7 @@ def _grid_of(tokens):
     if not 1 <= len(parts) <= 2 or min(parts) < 1: raise UserError(f'--tokens is {tokens!r}, but must be a number, or rows and columns such as 16x16.')
     return tuple(parts) if len(parts) == 2 else parts[0]
 
-# %% ../nbs/11_diagnosis.ipynb #d5856718
+# %% ../nbs/11_diagnosis.ipynb #a67fad03
 def _chosen(model_path, model, model_size, store, eva_dim, clip_dim, tokens, seed):
     "The model that the command line means, and what `diagnose` should know of it"
     if sum(map(bool, (model_path, model, model_size))) != 1: raise UserError('Give one of --model_path (a run of eva_dit_train), --model (package.module:factory) and --model_size.')
