@@ -232,7 +232,7 @@ def _share_of_the_machine(device, quick):
         rate = 3*cost(config)['flops']*config.tokens*batch/a
         yield Row(f"{size} B={batch} {precision} {'compiled' if cuda else 'eager'}, forward + backward", rate/1e9, flops/limit/1e9, 'GFLOP/s', 'a large matrix product', at_least=.5 if cuda else None)
 
-# %% ../nbs/15_benchmark.ipynb #efe35110
+# %% ../nbs/15_benchmark.ipynb #74dbef07
 def _make_store(folder, n, E, per_shard=125):
     "Random tokens: n images of 257 x E, and hardly any conditioning"
     check_space(folder, n*257*(E + 8)*2, 'The rows of the benchmark')
@@ -277,7 +277,7 @@ def _store(device, quick):
         for _ in loader(store, StepSampler(store.indices(), 8).from_step(0, n//8)): peak = max(peak, Process().memory_info().rss - before)
         yield Row('resident memory gained, all rows in random order', peak/1e6, size, 'MB', 'the size of the store', at_most=None if quick else .25)
 
-# %% ../nbs/15_benchmark.ipynb #3ecc4b73
+# %% ../nbs/15_benchmark.ipynb #05db0345
 def _photographs(folder, n, side):
     "n crops of photographs, as JPEG"
     from PIL import Image
@@ -288,7 +288,7 @@ def _photographs(folder, n, side):
 @rows('extraction')
 def _extraction(device, quick):
     from PIL import Image
-    cuda, n, batch, rounds = device.type == 'cuda', *((8, 4, 1) if quick else (96, 16, 5))
+    cuda, n, batch, rounds = device.type == 'cuda', *((8, 4, 1) if quick else (256, 16, 3))
     towers = (eva_encoder('EVA02-L-14', 'random'), clip_encoder('random')) if cuda and not quick else (eva_encoder('demo'), clip_encoder('demo'))
     if cuda and not quick: n, batch = 2048, 64
     eva, clip = (place(t, device) for t in towers)
