@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['presets', 'timestep_sinusoids', 'TimestepEmbedding', 'SwiGLU', 'swiglu_width', 'DiTConfig', 'DiTBlock', 'EvaDiT',
-           'masked_mean', 'check_inputs', 'cost', 'watch', 'check_weights', 'read_weights']
+           'masked_mean', 'check_inputs', 'cost', 'capture', 'check_weights', 'read_weights']
 
 # %% ../nbs/03_dit.ipynb #a105ac45
 import math, os, types
@@ -298,7 +298,7 @@ def _check_range(t):
     if not (low >= -1e-6 and high <= 1 + 1e-6):        # the margin is for rounding; also refuses NaN
         raise UserError(f"t goes from {low:.4g} to {high:.4g}, but must be in [0, 1], 0 for noise and 1 for data{'; divide timesteps of 0 to 1000 by 1000' if high > 1 else ''}.")
 
-# %% ../nbs/03_dit.ipynb #7ee5ab6e
+# %% ../nbs/03_dit.ipynb #1240b454
 @patch
 def __repr__(self:EvaDiT):
     c, D, n = self.config, self.config.width, lambda m: sum(p.numel() for p in m.parameters())
@@ -328,13 +328,13 @@ def cost(config:DiTConfig,
     return dict(parameters=n, flops=(c.layers*layer + outside)/N, optimiser=16*n, activations=4*(c.layers*kept + N*(6*D + c.eva_dim + c.clip_dim)),
                 activations_checkpointed=4*(kept + N*((6 + c.layers)*D + c.eva_dim + c.clip_dim)))
 
-# %% ../nbs/03_dit.ipynb #e97928be
+# %% ../nbs/03_dit.ipynb #5f484968
 def _rms(x): return x.detach().float().square().mean((1, 2)).sqrt()                     # (B,)
 
 @contextmanager
-def watch(model:EvaDiT, # not compiled
-          maps:bool=True # keep the attention maps, too: B x H x N x M numbers for each attention
-         ):
+def capture(model:EvaDiT, # not compiled
+            maps:bool=True # keep the attention maps, too: B x H x N x M numbers for each attention
+           ):
     "Within the block, calls of `model` fill `seen.maps` and `seen.norms`, by name of the module; the last call counts"
     seen, hooks, entered = types.SimpleNamespace(maps={}, norms={}), [], {}
     def attention(name):
@@ -352,7 +352,7 @@ def watch(model:EvaDiT, # not compiled
     finally:
         for h in hooks: h.remove()
 
-# %% ../nbs/03_dit.ipynb #b609e089
+# %% ../nbs/03_dit.ipynb #d0b6079b
 def check_weights(model:nn.Module,
                   state:dict, # name: tensor
                   where:str='The state dict' # what holds the tensors, for the message
@@ -391,7 +391,7 @@ def from_state(cls:EvaDiT,
         if table is not None: table.build(model.x_embed.weight.device, torch.promote_types(model.x_embed.weight.dtype, torch.float32))
     return model.eval()
 
-# %% ../nbs/03_dit.ipynb #ce1e02ef
+# %% ../nbs/03_dit.ipynb #fb7aded4
 def _read_config(file):
     "The `DiTConfig` in `config.json`; unknown fields are refused"
     fields = read_json(file, 'model configuration')
