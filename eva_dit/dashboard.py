@@ -1217,7 +1217,7 @@ class Look:
         "All attention maps at a stop of the trajectory"
         from eva_dit import dit
         if not hasattr(self.model, 'blocks'): return {}
-        with dit.watch(self.model) as seen: self.model(self.stops[stop][None], self.times[stop][None], self.cond)
+        with dit.capture(self.model) as seen: self.model(self.stops[stop][None], self.times[stop][None], self.cond)
         return {k: m[0].float().cpu() for k, m in seen.maps.items()}
 
 # %% ../nbs/13_dashboard.ipynb #99784b0c
