@@ -54,7 +54,7 @@ def token_scores(out:Tensor, # generated, (B, N, E), in the space that the model
                 mse=(z_hat - z).square().mean(-1), norm_ratio=raw.norm(dim=-1)/eva.norm(dim=-1).clamp_min(1e-12), square=z_hat.square().mean(-1), true_square=z.square().mean(-1),
                 **{f'tokens_above_{v}': (plain > v).float() for v in (.7, .8, .9)})
 
-# %% ../nbs/10_evaluation.ipynb #92d37965
+# %% ../nbs/10_evaluation.ipynb #64f354f7
 score_names = (*measures, 'mse', 'norm_ratio', 'square', 'true_square', 'tokens_above_0.7', 'tokens_above_0.8', 'tokens_above_0.9', 'token_r1', 'token_r5')
 
 def match_ranks(a:Tensor, # (..., n, E)
@@ -74,7 +74,7 @@ def image_scores(out:Tensor, # generated, (B, N, E), in the space that the model
     s.update(token_r1=(ranks < 1).float(), token_r5=(ranks < 5).float())
     return torch.stack([s[k].mean(1) for k in score_names], 1)
 
-# %% ../nbs/10_evaluation.ipynb #f6de09cd
+# %% ../nbs/10_evaluation.ipynb #5d757c5c
 def effective_rank(cov:Tensor # covariance, (..., E, E)
                   )->Tensor: # (...), from 1 to E
     "Exponential of the entropy of the eigenvalues, normalised to sum 1 (Roy and Vetterli 2007)"
@@ -90,7 +90,7 @@ def linear_cka(xx:Tensor, # covariance of x, (..., E, E)
     square = lambda c: c.square().sum((-2, -1))
     return square(xy)/(square(xx)*square(yy)).sqrt().clamp_min(1e-300)
 
-# %% ../nbs/10_evaluation.ipynb #26cc4075
+# %% ../nbs/10_evaluation.ipynb #3ca7e5ae
 class Moments:
     "Second moments of true and generated tokens, float64, added up batch by batch"
     def __init__(self,
@@ -135,7 +135,7 @@ class Moments:
             ckas.append(linear_cka(own, true, cov(s['cross'][:, i - 1], i, 0) if i else true))
         return torch.stack(ranks, 1), torch.stack(ckas, 1)
 
-# %% ../nbs/10_evaluation.ipynb #fb9c9aa4
+# %% ../nbs/10_evaluation.ipynb #5a315cc6
 class Bootstrap:
     "Draws images again, or whole groups of them where there are ten or more"
     def __init__(self,
@@ -160,7 +160,7 @@ class Bootstrap:
         low, high = torch.quantile(means, torch.tensor([.025, .975], dtype=torch.float64), 0)
         return x.std(0, correction=0), low, high
 
-# %% ../nbs/10_evaluation.ipynb #ab7cd3c7
+# %% ../nbs/10_evaluation.ipynb #33087a93
 def _evenly(idx, n):
     "At most `n` of `idx`, evenly spaced"
     return idx if len(idx) <= n else idx[torch.linspace(0, len(idx) - 1, n).long()]
@@ -195,7 +195,7 @@ def linear_velocity(guess:Tensor, # the ridge map's answer in the coordinates of
     gain = t*residual/(t*t*residual + (1 - t)**2)
     return (guess + gain*(x_t - t*guess) - x_t)/(1 - t)
 
-# %% ../nbs/10_evaluation.ipynb #ad38113e
+# %% ../nbs/10_evaluation.ipynb #52b46f3a
 def nearest_training(base:dict, # of `fit_baselines`
                      store, # where from
                      clip_space, # the space of the CLIP tokens
@@ -211,7 +211,7 @@ def nearest_training(base:dict, # of `fit_baselines`
         found.append(base['numbers'][near.cpu()]); twins.append(((p - pool[near]).norm(dim=1) < .01*p.norm(dim=1)).cpu())
     return torch.cat(found), torch.cat(twins)
 
-# %% ../nbs/10_evaluation.ipynb #740a06cf
+# %% ../nbs/10_evaluation.ipynb #220c9917
 def fit_mlp(ckpt, # whose budget is used
             store, # the store that it was trained on
             ridge:Tensor, # weights of the ridge map, (C + 1, E)
@@ -243,7 +243,7 @@ def mlp(clip_dim:int, # C
     nn.init.zeros_(net[-1].weight); nn.init.zeros_(net[-1].bias)
     return net
 
-# %% ../nbs/10_evaluation.ipynb #754b1167
+# %% ../nbs/10_evaluation.ipynb #b12baaf1
 def cached(name:str, # of the kind
            identity, # anything that JSON can hold: the same means the same tensors
            make, # function without arguments -> dict of tensors
@@ -291,7 +291,7 @@ def _check_evaluation(ckpt, store, num_samples, split, solver, times, **at_least
     if len(idx) < 2: raise UserError(f'{store.folder} holds only one {split} image, and shuffling the conditioning takes two.')
     return _evenly(idx, num_samples or 1000)
 
-# %% ../nbs/10_evaluation.ipynb #57160857
+# %% ../nbs/10_evaluation.ipynb #0f069b68
 def _seen_in_training(ckpt, store, idx, split, twins):
     "Sentences about evaluation images that the model may have been trained on"
     n, state, c = len(idx), ckpt.state, ckpt.config
@@ -350,7 +350,7 @@ class _Evaluator:
         (eva, clip), (_, other), (near, _) = (self.store.rows(k) for k in (self.idx[numbers], self.idx[self.away[numbers]], self.near[numbers]))
         return eva, clip, other, near, self.noise(numbers, self.seed)
 
-# %% ../nbs/10_evaluation.ipynb #87bd0366
+# %% ../nbs/10_evaluation.ipynb #54a16592
 @patch
 def outputs(self:_Evaluator, cond, other, near, x_0)->dict: # (B, N, E) each
     "What each way makes of a batch, in the space of the model"
@@ -371,7 +371,7 @@ def velocities(self:_Evaluator, z, cond, x_0)->Tensor: # (B, times, 3)
         out.append(torch.stack([token_cosine(v, z - x_0).mean(1), token_cosine(x_t*(1 if t > .5 else -1), z - x_0).mean(1), token_cosine(linear, z_u - x_0u).mean(1)], 1))
     return torch.stack(out, 1)
 
-# %% ../nbs/10_evaluation.ipynb #ed85ef94
+# %% ../nbs/10_evaluation.ipynb #0379b96b
 @patch
 def batch(self:_Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
     "All that is measured on every image"
@@ -390,7 +390,7 @@ def batch(self:_Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -
     self.moments['all'].add(tokens, numbers*0); self.moments['blocks'].add(tokens, numbers*self.blocks//len(self.idx))
     return dict(every=every, gallery=gallery)
 
-# %% ../nbs/10_evaluation.ipynb #28390fa3
+# %% ../nbs/10_evaluation.ipynb #59da9fef
 budgets = 1, 2, 4, 8, 16, 32, 50                       # model calls
 
 class _Counted:
@@ -416,7 +416,7 @@ def cost_plan(solver:str # one of `solvers`
     most = {f[-1]: calls[f[-1]] for f in fits if f}
     return tuple(dict(steps=n) for n in most), sum(most.values())
 
-# %% ../nbs/10_evaluation.ipynb #3608a416
+# %% ../nbs/10_evaluation.ipynb #bc0a58ad
 @patch
 def probe(self:_Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
     "What takes many model calls: the mean over samples, denoising, quality against cost"
@@ -442,7 +442,7 @@ def _powers(k):
     "1, 2, 4, ... below k, and k"
     return [2**i for i in range(k.bit_length()) if 2**i < k] + [k]
 
-# %% ../nbs/10_evaluation.ipynb #785363c8
+# %% ../nbs/10_evaluation.ipynb #6b60f9db
 @contextmanager
 def _finishing():
     "SIGINT and SIGTERM only set the flag that is yielded, so that a batch can be finished; a second one acts at once"
@@ -487,7 +487,7 @@ def work(self:_Evaluator, folder=None, identity='', progress=True):
                 saved = time.perf_counter(); self.keep(path, identity); pause = max(60., 20*(time.perf_counter() - saved))
             if asked.is_set(): raise KeyboardInterrupt
 
-# %% ../nbs/10_evaluation.ipynb #1921c5b9
+# %% ../nbs/10_evaluation.ipynb #3cdd3493
 @patch
 def keep(self:_Evaluator, path, identity):
     "Write what came out so far, whole or not at all"
@@ -558,7 +558,7 @@ def scores(self:_Evaluator, every, boot)->dict:
     m['intervals']['velocity_similarity'] = {k: dict(zip(('std', 'low', 'high'), (v.tolist() for v in boot(every['velocity'][..., i])))) for i, k in enumerate(kinds)}
     return m
 
-# %% ../nbs/10_evaluation.ipynb #8357c0a5
+# %% ../nbs/10_evaluation.ipynb #82aa92a1
 @patch
 def retrieval(self:_Evaluator, gallery, boot_of)->dict:
     "Image among images, by pooled tokens"
@@ -591,7 +591,7 @@ def probed(self:_Evaluator, probe, boot_of)->dict:
     out['quality_cost'] = {s: dict(calls=probe[f'calls_{s}'].double().mean(0).tolist(), settings=plan, **curve(probe[f'cost_{s}'])) for s, (plan, _) in self.plans.items()}
     return out
 
-# %% ../nbs/10_evaluation.ipynb #5a23a1d5
+# %% ../nbs/10_evaluation.ipynb #fd69f76d
 def _columns(m):
     "Titles and keys of the table's columns, as far as they were measured"
     more = dict(variance_ratio='variance ratio', image_r1='image R@1', token_r1='token R@1', caption_r1='caption R@1', zero_shot='zero-shot')
@@ -637,7 +637,7 @@ class Evaluation:
 
     def _repr_html_(self): return table_html(self.metrics)
 
-# %% ../nbs/10_evaluation.ipynb #17305f9a
+# %% ../nbs/10_evaluation.ipynb #54f662fd
 def _remarks(m):
     "The verdict in a sentence, and what has to be said with it"
     s, c, e = m['eva_similarity'], m['eva_similarity_centred'], m['intervals']['eva_similarity']['dit_ode']
@@ -668,7 +668,7 @@ def _notes(m, asked, store):
     if m['interval_unit'] == 'image' and 1 < m['groups'] < m['images']: out.append(f'The {m["images"]:,} images come from only {m["groups"]} groups, so the intervals are those of these groups: other photographs may differ by more.')
     return out
 
-# %% ../nbs/10_evaluation.ipynb #38ecb010
+# %% ../nbs/10_evaluation.ipynb #2f61d7f5
 @patch
 def pictures(self:_Evaluator, similarity)->dict: # worst, median, best -> number, true, generated
     "True and generated tokens of three images as colours"
@@ -740,7 +740,7 @@ def evaluate(ckpt:Checkpoint, # the trained model
     if log.exists(): r.history = [x for x in map(_record, log.read_text(encoding='utf8').splitlines()) if x]
     return r
 
-# %% ../nbs/10_evaluation.ipynb #b9d444a5
+# %% ../nbs/10_evaluation.ipynb #d8f6e30e
 def _baselines(ckpt, store, mlp, folders, progress):
     "What was fitted, from the cache or fitted now; with several processes, the first one fits"
     spaces = hashlib.sha256(b''.join(x.cpu().numpy().tobytes() for s in (ckpt.eva_space, ckpt.clip_space) for x in (s.mean, s.std))).hexdigest()
@@ -767,7 +767,7 @@ def _version():
     import eva_dit
     return eva_dit.__version__
 
-# %% ../nbs/10_evaluation.ipynb #f2a6a2ad
+# %% ../nbs/10_evaluation.ipynb #f996bf51
 class TextTower:
     "The text tower of an open_clip model, and the way of its EVA tokens into the joint space"
     def __init__(self,
@@ -834,7 +834,7 @@ def text_tower(name:str, # an EVA model of open_clip
     except (RuntimeError, KeyError, SafetensorError) as err: raise UserError(f'{weights} cannot be loaded as weights of {name} ({str(err).splitlines()[0]}); give --text_weights another file or tag.') from err
     return TextTower(model.to(device), open_clip.get_tokenizer(name), name).check(store)
 
-# %% ../nbs/10_evaluation.ipynb #9ef63b34
+# %% ../nbs/10_evaluation.ipynb #1eb2e2c0
 @patch
 def text_scores(self:_Evaluator, gallery, boot_of)->dict:
     "Caption retrieval and zero-shot accuracy, of true and generated tokens"
@@ -909,7 +909,7 @@ def plot_similarity(results:dict): # Figure
     for t, word in thresholds.items(): ax.axvline(t, color='gray', lw=.8, ls=':'); ax.text(t, .98, f'{word} ', transform=ax.get_xaxis_transform(), fontsize=6, ha='right', va='top', rotation=90, color='gray')
     ax.legend(fontsize=8, loc='upper left'); return fig
 
-# %% ../nbs/10_evaluation.ipynb #aab5249f
+# %% ../nbs/10_evaluation.ipynb #d505a409
 def plot_cost(results:dict): # Figure
     "EVA similarity against model calls, for every solver, of evaluations by name"
     n = next(iter(results.values())).metrics['probes']['images']
@@ -952,7 +952,7 @@ def figures(results:dict # evaluations by name; the name of a single one is left
     if any(r.history for r in every): out['run'] = plot_run(results)
     return out
 
-# %% ../nbs/10_evaluation.ipynb #1fa54ec1
+# %% ../nbs/10_evaluation.ipynb #8d6e73a3
 def _uri(data, kind): return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
 def _saved(fig, form):
@@ -1007,7 +1007,7 @@ def _plots(figs):
     one = lambda name, fig: f'<img class=plot alt="{name}" src="{_uri(_saved(fig, "svg"), "svg+xml")}">'
     return f'<div class=row>{"".join(one(*x) for x in figs.items())}</div>'
 
-# %% ../nbs/10_evaluation.ipynb #9d2cf9f0
+# %% ../nbs/10_evaluation.ipynb #ae49f9c9
 def _record_of(m, how):
     "What was evaluated, for the record"
     esc = lambda x: html.escape(str(x))
@@ -1062,7 +1062,7 @@ def write_plots(results:dict, # evaluations by name
     for name, fig in figures(results).items():
         with whole_file(folder/f'{name}.{form}') as tmp: tmp.write_bytes(_saved(fig, form))
 
-# %% ../nbs/10_evaluation.ipynb #95758d7d
+# %% ../nbs/10_evaluation.ipynb #af937667
 @dataclass
 class Comparison:
     "Several evaluations on the same images; shows as a table"
@@ -1125,7 +1125,7 @@ def write_comparison(c:Comparison, # several evaluations
     write_json(folder/'comparison.json', dict(models=list(c.results), rows=dict(c.rows()), differences={w: c.differences(w) for w in ('dit_ode', 'dit_one_step')}, command=how))
     return folder
 
-# %% ../nbs/10_evaluation.ipynb #e08e9c91
+# %% ../nbs/10_evaluation.ipynb #fa0f0749
 class BelowThreshold(UserError):
     "The similarity is below `--fail_below`; exit status 1"
     status = 1
