@@ -887,7 +887,8 @@ def _curve(ax, x, q, label, colour, **kwargs):
 
 def _label(name, what):
     "What a line shows, and whose; a dollar sign in a name is no formula"
-    return f'{name}: {what}'.replace('$', r'\$') if name else what
+    short = name if len(name) < 40 else name[:38] + '...'
+    return f'{short}: {what}'.replace('$', r'\$') if name else what
 
 def plot_velocity(results:dict): # Figure
     "Velocity similarity over time, with the trivial value and the linear optimum, of evaluations by name"
