@@ -96,7 +96,11 @@ class Rotary(nn.Module):
         self.build(self.cos.device, torch.promote_types(self.cos.dtype, torch.float32))
         return self
 
-    @property
-    def table(self)->tuple:
+    def forward(self)->tuple:
         "Cosines and sines, each (N, P/2)"
         return self.cos, self.sin
+
+    @property
+    def table(self)->tuple:
+        "The same without a module's call, whose hooks may expect a tensor"
+        return self.forward()
