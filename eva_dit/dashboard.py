@@ -272,6 +272,7 @@ class LiveFigure(go.FigureWidget):
         "For a page that is loaded (again): the curves as they are now"
         state = super().get_state(key, drop_defaults)
         if '_layout_obj' not in self.__dict__: return state                   # still being made
+        if key is None: state['_py2js_restyle'] = None                       # it is in the curves
         for name, now in (('_widget_data', self._data), ('_widget_layout', self._layout_obj._props)):
             if name in state: state[name] = custom_serializers['to_json'](now, self)
         return state
@@ -287,8 +288,10 @@ class LiveFigure(go.FigureWidget):
         "Give traces new arrays, all in one message"
         for i, c in changes.items(): self._data[i].update(c)
         keys = sorted({k for c in changes.values() for k in c})
-        self._sent = time.monotonic()
-        self._send_restyle_msg({k: [c.get(k) for c in changes.values()] for k in keys}, list(changes))
+        self._sent, self._trace_edit_in_process, n = time.monotonic(), True, self._last_trace_edit_id + 1
+        with self.hold_sync():                                               # what plotly's own restyle sends in four messages
+            self._last_trace_edit_id = self._last_layout_edit_id = n
+            self._py2js_restyle = dict(restyle_data={k: [c.get(k) for c in changes.values()] for k in keys}, restyle_traces=list(changes), trace_edit_id=n, layout_edit_id=n, source_view_id=None)
 
 # %% ../nbs/13_dashboard.ipynb #534d60c1
 blue, sky, orange, grey, pink, green, red = '#0072B2', '#56B4E9', '#E69F00', '#999999', '#CC79A7', '#009E73', '#D55E00'
