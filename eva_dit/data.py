@@ -395,10 +395,11 @@ def with_one(x:Tensor)->Tensor:
 def fit_ridge(store:EmbeddingStore, eva_space, clip_space, # where from, and the standardised spaces
               strengths=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.), # to choose from
               batch_size:int=64, # images at a time
-              progress:bool=False # show a bar
+              progress:bool=False, # show a bar
+              indices:Tensor=None # samples to fit on; the training split, if None
              )->tuple: # weights (C + 1, E) float32, and the strength that was chosen
     "Ridge regression from CLIP to EVA tokens on the training split, its strength chosen on a fifth of the training groups"
-    idx = store.indices('train')
+    idx = store.indices('train') if indices is None else indices
     groups = {g: i for i, g in enumerate(sorted({store.samples[i]['group'] for i in idx.tolist()}))}
     fold = torch.tensor([groups[store.samples[i]['group']] % 5 == 0 for i in idx.tolist()]) if len(groups) > 1 else torch.arange(len(idx)) % 5 == 0
     fit, check = RidgeSums(), RidgeSums()
