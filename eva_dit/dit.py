@@ -298,7 +298,7 @@ def _check_range(t):
     if not (low >= -1e-6 and high <= 1 + 1e-6):        # the margin is for rounding; also refuses NaN
         raise UserError(f"t goes from {low:.4g} to {high:.4g}, but must be in [0, 1], 0 for noise and 1 for data{'; divide timesteps of 0 to 1000 by 1000' if high > 1 else ''}.")
 
-# %% ../nbs/03_dit.ipynb #3889fb80
+# %% ../nbs/03_dit.ipynb #665a5d8c
 @patch
 def __repr__(self:EvaDiT):
     c, D, n = self.config, self.config.width, lambda m: sum(p.numel() for p in m.parameters())
@@ -310,7 +310,7 @@ def __repr__(self:EvaDiT):
              ('  attention', f'{c.heads} heads of {c.head_dim}', f'{c.kv_heads} key-value heads', c.layers*(n(b.self_attn) + n(b.cross_attn) + n(b.out) + c.heads)),
              ('  mlp', f'(B, {N}, {D})', f'hidden width {b.mlp.down.in_features}', c.layers*n(b.mlp)), ('head', f'(B, {N}, {D})', f'(B, {N}, {c.eva_dim})', n(self.head) + n(self.head_ada)), ('gate', f'(B, {T})', f'(B, {c.eva_dim})', c.gate and n(self.gate))]
     total = self.num_parameters()
-    return '\n'.join([f'EvaDiT, {total:,} parameters'] + [f"  {name:<13} {a:>18} {'to' if z[0] == '(' and a else ', ' if a else '':<2} {z:<18} {k:>13,}  {k/total:6.1%}" for name, a, z, k in parts if k])
+    return '\n'.join([f'EvaDiT, {total:,} parameters'] + [f"  {name:<13} {a:>18} {'to' if z[0] == '(' and a else '':<2} {z:<18} {k:>13,}  {k/total:6.1%}" for name, a, z, k in parts if k])
 
 # %% ../nbs/03_dit.ipynb #ad1aea07
 def cost(config:DiTConfig,
@@ -328,7 +328,7 @@ def cost(config:DiTConfig,
     return dict(parameters=n, flops=(c.layers*layer + outside)/N, optimiser=16*n, activations=4*(c.layers*kept + N*(6*D + c.eva_dim + c.clip_dim)),
                 activations_checkpointed=4*(kept + N*((6 + c.layers)*D + c.eva_dim + c.clip_dim)))
 
-# %% ../nbs/03_dit.ipynb #169d1d53
+# %% ../nbs/03_dit.ipynb #de6a8b8e
 def _rms(x): return x.detach().float().square().mean((1, 2)).sqrt()                     # (B,)
 
 @contextmanager
@@ -352,7 +352,7 @@ def watch(model:EvaDiT, # not compiled
     finally:
         for h in hooks: h.remove()
 
-# %% ../nbs/03_dit.ipynb #a39ebdce
+# %% ../nbs/03_dit.ipynb #9e4ca8e5
 def check_weights(model:nn.Module,
                   state:dict, # name: tensor
                   where:str='The state dict' # what holds the tensors, for the message
@@ -391,7 +391,7 @@ def from_state(cls:EvaDiT,
         if table is not None: table.build(model.x_embed.weight.device, torch.promote_types(model.x_embed.weight.dtype, torch.float32))
     return model.eval()
 
-# %% ../nbs/03_dit.ipynb #d7cdc0a2
+# %% ../nbs/03_dit.ipynb #c0d9ba51
 def _read_config(file):
     "The `DiTConfig` in `config.json`; unknown fields are refused"
     fields = read_json(file, 'model configuration')
