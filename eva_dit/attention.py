@@ -13,10 +13,14 @@ from .rope import apply_rope
 
 # %% ../nbs/02_attention.ipynb #016008b4
 class RMSNorm(nn.RMSNorm):
-    "PyTorch's RMSNorm, computed in the precision of its scale"
-    def forward(self, x:Tensor)->Tensor:
-        "Like `x`, in the precision of the scale"
-        return F.rms_norm(x.to(self.weight.dtype), self.normalized_shape, self.weight, self.eps)
+    "PyTorch's RMSNorm, computed in the precision of its scale, which a second scale may multiply"
+    def forward(self,
+                x:Tensor, # (..., D)
+                scale:Tensor=None # a further scale, for example of AdaLN; broadcast to `x`, mostly (B, 1, D)
+               )->Tensor: # like `x`, in the precision of the scale
+        "Root mean square to 1, times the scale"
+        x, shape, w = x.to(self.weight.dtype), self.normalized_shape, self.weight
+        return F.rms_norm(x, shape, w, self.eps) if scale is None else F.rms_norm(x, shape, None, self.eps)*(w*scale)
 
 # %% ../nbs/02_attention.ipynb #f18f0cf5
 qk_norms = dict(rms=1e-6, layer=1e-5, none=None)      # kinds of qk-norm, and the eps of each

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from fastcore.script import call_parse
 from .core import UserError, command, write_json
-from .dit import DiTConfig, EvaDiT
+from .dit import DiTConfig, EvaDiT, cost, swiglu_width
 
 # %% ../nbs/15_benchmark.ipynb #9159bb50
 @dataclass
@@ -71,7 +71,7 @@ def interleaved(*functions, # without arguments, to be compared
     cuda = torch.device(device).type == 'cuda'
     seconds = [[] for _ in functions]
     for i in range(rounds + 1):
-        for f, times in zip(functions, seconds):
+        for f, times in list(zip(functions, seconds))[::1 - i % 2*2]:
             if cuda: torch.cuda.synchronize(device)
             start = time.perf_counter()
             f()
@@ -158,56 +158,75 @@ def measure(only:str='', # groups whose names contain this; all if empty
             try: yield from f(torch.device(device), quick)
             except Skip as e: yield Row(f'{group}: {f.__name__.strip("_").replace("_", " ")}', note=f'not measured: {e}')
 
-# %% ../nbs/15_benchmark.ipynb #ae0c77fa
+# %% ../nbs/15_benchmark.ipynb #1cb38fa5
 def lumina(config:DiTConfig # of the model to stand beside
-          ): # a function of (x_t, t, cond), the torch module
+          ): # a function of (x_t, t, cond), and the torch module
     "diffusers' Lumina-Next of the same width, depth, heads and feed-forward width; raises `Skip` if diffusers is not installed"
     try:
         from diffusers import LuminaNextDiT2DModel
         from diffusers.models.embeddings import get_2d_rotary_pos_embed_lumina
-    except ImportError as e: raise Skip(f'the reference needs diffusers, which is not installed (pip install diffusers): {e}') from e
-    c = config
-    net = LuminaNextDiT2DModel(sample_size=c.grid[0], patch_size=1, in_channels=c.eva_dim, hidden_size=c.width, num_layers=c.layers, num_attention_heads=c.heads,
-                               num_kv_heads=c.kv_heads, multiple_of=32, learn_sigma=False, cross_attention_dim=c.clip_dim)
-    for p in net.parameters(): p.data.nan_to_num_(0.)                  # its unused pad token is never initialised
+    except ImportError as e: raise Skip(f'the reference needs diffusers, which cannot be imported ({e}); pip install diffusers') from e
+    c, hidden = config, swiglu_width(config.width)
+    def build(multiplier=None): return LuminaNextDiT2DModel(c.grid[0], 1, c.eva_dim, c.width, c.layers, c.heads, c.kv_heads, 32, multiplier, learn_sigma=False, cross_attention_dim=c.clip_dim)
+    with torch.device('meta'): plain = build().layers[0].feed_forward.linear_1.out_features
+    net = build(None if plain == hidden else hidden/plain)                # some versions of diffusers leave out the 2/3
+    torch.nn.init.zeros_(net.pad_token)                                   # it is never used, and never initialised
     rope = get_2d_rotary_pos_embed_lumina(c.head_dim, *c.grid)
     def forward(x_t, t, cond):
-        x = x_t.transpose(1, 2).unflatten(-1, c.grid)                  # (B, E, height, width)
-        mask = torch.ones(cond.shape[:2], device=cond.device)
-        return net(x, t, cond, mask, rope, cross_attention_kwargs={}, return_dict=False)[0]
+        x = x_t.transpose(1, 2).unflatten(-1, c.grid)                     # (B, E, height, width)
+        return net(x, 1000*(1 - t), cond, torch.ones(cond.shape[:2], device=cond.device), rope.to(cond.device), cross_attention_kwargs={}, return_dict=False)[0]
     return forward, net
 
-# %% ../nbs/15_benchmark.ipynb #105d898f
-def _versus(device, quick, batch=2):
-    "Ours and Lumina at E = C = 1024, and inputs for both"
-    config = DiTConfig.preset('nano' if quick else 'base', eva_dim=1024, clip_dim=1024)
-    torch.manual_seed(0)
-    ours, (reference, net) = EvaDiT(config).to(device), lumina(config)
-    x, t, cond = torch.randn(batch, 256, 1024, device=device), torch.rand(batch, device=device), torch.randn(batch, 256, 1024, device=device)
-    return ours, reference, net.to(device), (x, t, cond)
+# %% ../nbs/15_benchmark.ipynb #42644c7b
+def _precision(device): return ('bf16', torch.bfloat16) if device.type == 'cuda' else ('float32', torch.float32)
 
-def _step(f, net, args):
-    "Forward and backward, without an optimiser"
-    def run():
+def _inputs(config, batch, device):
+    "Noisy tokens, times and conditioning"
+    g = torch.Generator(device).manual_seed(0)
+    return torch.randn(batch, config.tokens, config.eva_dim, device=device, generator=g), torch.rand(batch, device=device, generator=g), torch.randn(batch, config.tokens, config.clip_dim, device=device, generator=g)
+
+def _runs(f, net, args, device):
+    "Forward without gradients; forward and backward, without an optimiser"
+    name, dtype = _precision(device)
+    def cast(): return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+    def forward():
+        with torch.no_grad(), cast(): f(*args)
+    def step():
         net.zero_grad(set_to_none=True)
-        f(*args).square().mean().backward()
-    return run
+        with cast(): out = f(*args)
+        out.float().square().mean().backward()
+    return forward, step
 
 @rows('model')
 def _against_diffusers(device, quick):
-    ours, reference, net, args = _versus(device, quick)
-    n, m = ours.num_parameters(), sum(p.numel() for p in net.parameters())
-    name, rounds = f"{'nano' if quick else 'base'}, B = 2, float32", 3 if quick else 5
-    with torch.no_grad(): forward = interleaved(lambda: ours(*args), lambda: reference(*args), rounds=rounds, device=device)
-    steps = _step(ours, ours, args), _step(reference, net, args)
-    both = interleaved(*steps, rounds=rounds, device=device)
-    for what, (a, b) in (('forward', forward), ('forward + backward', both)):
-        yield Row(f'{name}, {what}', a*1e3, b*1e3, 'ms', "diffusers' Lumina")
-        yield Row(f'{name}, {what}, a parameter', a/n*1e9, b/m*1e9, 'ns', "diffusers' Lumina", at_most=1.)
-    yield Row(f'{name}, forward + backward, peak', *(peak_memory(f, device)/1e6 for f in steps), 'MB', "diffusers' Lumina", at_most=1.)
-    product, flops = matrix_product(device, torch.float32, quick)
-    limit, a = interleaved(product, steps[0], rounds=rounds, device=device)
-    yield Row(f'{name}, forward + backward, rate', count_flops(steps[0])/a/1e9, flops/limit/1e9, 'GFLOP/s', 'a large matrix product here')
+    config, (precision, _), rounds = DiTConfig.preset('nano' if quick else 'base', eva_dim=1024, clip_dim=1024), _precision(device), 3 if quick else 9
+    torch.manual_seed(0)
+    reference, net = lumina(config)
+    ours, net, args = EvaDiT(config).to(device), net.to(device), _inputs(config, 2, device)
+    sizes = ours.num_parameters(), sum(p.numel() for p in net.parameters())
+    for how in ['eager', 'compiled'] if device.type == 'cuda' else ['eager']:
+        wrap = torch.compile if how == 'compiled' else lambda f: f
+        pairs = list(zip(_runs(wrap(ours), ours, args, device), _runs(wrap(reference), net, args, device)))
+        name = f"{'nano' if quick else 'base'} B=2 {precision} {how}"
+        for what, pair in zip(('forward', 'forward + backward'), pairs):
+            a, b = interleaved(*pair, rounds=rounds, device=device)
+            yield Row(f'{name}, {what}', a*1e3, b*1e3, 'ms', "diffusers' Lumina")
+            yield Row(f'{name}, {what}, a parameter', a/sizes[0]*1e9, b/sizes[1]*1e9, 'ns', "diffusers' Lumina", at_most=1. if how == 'eager' else None)
+        yield Row(f'{name}, forward + backward, peak', *(peak_memory(f, device)/1e6 for f in pairs[1]), 'MB', "diffusers' Lumina", at_most=1.)
+
+# %% ../nbs/15_benchmark.ipynb #b908048c
+@rows('model')
+def _share_of_the_machine(device, quick):
+    cuda, (precision, dtype), rounds = device.type == 'cuda', _precision(device), 3 if quick else 7
+    batch, dims = (64, dict()) if cuda and not quick else (2, dict(eva_dim=1024, clip_dim=1024))
+    for size in ('nano',) if quick else ('base', 'large') if cuda else ('base',):
+        config = DiTConfig.preset(size, **dims)
+        ours = EvaDiT(config).to(device)
+        _, step = _runs(torch.compile(ours, fullgraph=True) if cuda else ours, ours, _inputs(config, batch, device), device)
+        product, flops = matrix_product(device, dtype, quick)
+        a, limit = interleaved(step, product, rounds=rounds, device=device)
+        rate = 3*cost(config)['flops']*config.tokens*batch/a
+        yield Row(f"{size} B={batch} {precision} {'compiled' if cuda else 'eager'}, forward + backward", rate/1e9, flops/limit/1e9, 'GFLOP/s', 'a large matrix product', at_least=.5 if cuda else None)
 
 # %% ../nbs/15_benchmark.ipynb #cfef8109
 @call_parse

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['blip3o_config', 'blip3o_names', 'to_blip3o', 'from_blip3o']
 
-# %% ../nbs/12_blip3o.ipynb #3c36b886
+# %% ../nbs/12_blip3o.ipynb #11b356b2
 import dataclasses, re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from .core import UserError, read_json
 from .dit import DiTConfig, EvaDiT, swiglu_width
 
-# %% ../nbs/12_blip3o.ipynb #1fc610e6
+# %% ../nbs/12_blip3o.ipynb #07066309
 def blip3o_config(in_channels:int=1792, # E, of the tokens to generate
                   dim:int=1792, # D
                   n_layers:int=24, # blocks
@@ -35,7 +35,7 @@ def blip3o_config(in_channels:int=1792, # E, of the tokens to generate
                      rope_axes=(0, P//2, P//2), rope_layout='interleaved', qk_norm='layer' if qk_norm else 'none', time_dim=min(dim, 1024),
                      mlp_dim=swiglu_width(dim, multiple_of, ffn_dim_multiplier), norm_eps=float(norm_eps), null=False, noise_time=True)
 
-# %% ../nbs/12_blip3o.ipynb #0504682a
+# %% ../nbs/12_blip3o.ipynb #2387cd53
 _around = {'x_embed': 'patch_embedder.proj', 'cond_embed.0': 'caption_projection.linear_1', 'cond_embed.2': 'caption_projection.linear_2',
            'time_embed.mlp.0': 'time_caption_embed.timestep_embedder.linear_1', 'time_embed.mlp.2': 'time_caption_embed.timestep_embedder.linear_2',
            'pool_embed.0': 'time_caption_embed.caption_embedder.0', 'pool_embed.1': 'time_caption_embed.caption_embedder.1',
@@ -55,7 +55,7 @@ def blip3o_names(layers:int, # blocks
         if qk_norm: block |= {f'{ours}.{x}_norm.{p}': [f'{theirs}.norm_{x}.{p}'] for x in 'qk' for p in ('weight', 'bias')}
     return names | {f'blocks.{i}.{ours}': [f'layers.{i}.{t}' for t in theirs] for i in range(layers) for ours, theirs in block.items()}
 
-# %% ../nbs/12_blip3o.ipynb #36a142a0
+# %% ../nbs/12_blip3o.ipynb #bafc39d0
 def to_blip3o(model:EvaDiT, # of a `blip3o_config`
               prefix:str='model.' # of every name, as BLIP3-o's own class saves it
              )->dict: # name: tensor, copies
@@ -70,7 +70,7 @@ def to_blip3o(model:EvaDiT, # of a `blip3o_config`
         for name, part in zip(theirs, w.chunk(len(theirs))): out[prefix + name] = part.clone()
     return out
 
-# %% ../nbs/12_blip3o.ipynb #3fea162b
+# %% ../nbs/12_blip3o.ipynb #499372d3
 def _index(path)->dict:
     "Name of each tensor: the file that holds it"
     path = Path(path)
@@ -103,7 +103,7 @@ def _read(index, names)->dict:
                 tensors[n] = f.get_tensor(n)
     return tensors
 
-# %% ../nbs/12_blip3o.ipynb #b30806c5
+# %% ../nbs/12_blip3o.ipynb #a15cdb56
 def _shape_of(w)->dict:
     "Read BLIP3-o's shape off its tensors"
     def size(name, dim=0):
@@ -136,7 +136,7 @@ def _config(w, shape)->DiTConfig:
     if words and wanted != len(first): raise UserError(f"{' and '.join(f'{k} {v}' for k, v in words.items())} would make a feed-forward width of {wanted}, but the tensors have {len(first)}.")
     return dataclasses.replace(config, mlp_dim=len(first))
 
-# %% ../nbs/12_blip3o.ipynb #59b8b43b
+# %% ../nbs/12_blip3o.ipynb #c0754ba5
 def from_blip3o(weights, # state dict, or path of a safetensors file, a folder, or an index of shards
                 **shape # BLIP3-o's own names, as `blip3o_config` takes them; all but grid and norm_eps can be read off the tensors
                )->EvaDiT: # in evaluation mode, with the dtype of the tensors

@@ -14,6 +14,7 @@ from pathlib import Path
 # %% ../nbs/00_core.ipynb #fb6ec0bd
 class UserError(ValueError):
     "A mistake of whoever called: the message is one sentence that names the thing, the value and the way out"
+    status = 2                                 # exit status of a command
 
 # %% ../nbs/00_core.ipynb #ff36e3e9
 def check_choice(name:str, # what is being chosen, as the user knows it
@@ -27,13 +28,13 @@ def check_choice(name:str, # what is being chosen, as the user knows it
 # %% ../nbs/00_core.ipynb #af6a66ef
 def command(f # the function behind a command, named like it
            ):
-    "Decorator for command-line functions (below `call_parse`): a `UserError` becomes one sentence and exit status 2"
+    "Decorator for command-line functions (below `call_parse`): a `UserError` becomes one sentence and its exit status, 2"
     @functools.wraps(f)
     def run(*args, **kwargs):
         if Path(sys.argv[0]).stem != f.__name__: return f(*args, **kwargs)   # called as a function
         os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
         try: f(*args, **kwargs)            # nothing is returned: the program would take it for an exit status
-        except UserError as e: sys.exit(_say(f'{f.__name__}: {e}', 2))
+        except UserError as e: sys.exit(_say(f'{f.__name__}: {e}', e.status))
         except KeyboardInterrupt: sys.exit(_say(f'\n{f.__name__}: interrupted; finished work is kept.', 130))
         except PermissionError as e: sys.exit(_say(f'{f.__name__}: {e.filename} may not be read or written ({e.strerror}); choose another place, or change its permissions.', 2))
         except OSError as e:

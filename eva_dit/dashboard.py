@@ -4,22 +4,26 @@
 
 # %% auto #0
 __all__ = ['vectors', 'blue', 'sky', 'orange', 'grey', 'pink', 'green', 'red', 'palette', 'panels', 'bands', 'curves', 'maps',
-           'font', 'line_color', 'LogFollower', 'History', 'decimate', 'column_means', 'smooth', 'LiveFigure',
-           'arrange', 'headline', 'run_figure', 'place_panels', 'eva_legend', 'view_of', 'run_changes', 'StatusLine',
-           'duration', 'chips', 'View', 'write_page', 'RunView', 'watch', 'Background', 'in_background',
-           'TrainingDashboard']
+           'font', 'line_color', 'parts', 'LogFollower', 'History', 'decimate', 'column_means', 'smooth', 'LiveFigure',
+           'arrange', 'headline', 'band_shapes', 'run_figure', 'place_panels', 'eva_legend', 'view_of', 'run_changes',
+           'StatusLine', 'duration', 'chips', 'View', 'write_page', 'RunReader', 'RunView', 'watch', 'Background',
+           'in_background', 'TrainingDashboard', 'differing', 'Comparison', 'compare', 'rotary_kernel',
+           'ArchitectureExplorer', 'colour_basis', 'colours', 'data_uri', 'heat', 'Tiles', 'Look', 'Neighbours',
+           'EmbeddingInspector']
 
-# %% ../nbs/13_dashboard.ipynb #98ddac84
-import functools, html, io, itertools, json, math, re, threading, time, traceback
+# %% ../nbs/13_dashboard.ipynb #99639142
+import base64, functools, html, io, itertools, json, math, re, threading, time, traceback
 from pathlib import Path
 import anywidget, traitlets, ipywidgets as w
 import numpy as np
 import plotly.graph_objects as go
+import torch
 from fastcore.basics import patch
+from plotly.colors import sample_colorscale, unlabel_rgb
 from plotly.serializers import custom_serializers
 from .core import UserError, read_json, whole_file
 
-# %% ../nbs/13_dashboard.ipynb #7caef733
+# %% ../nbs/13_dashboard.ipynb #97090a05
 class LogFollower:
     "Reads what is appended to a file of JSON lines, every record once"
     def __init__(self,
@@ -55,7 +59,7 @@ class LogFollower:
         except (ValueError, KeyError, TypeError): pass                       # a torn line; counted, and the view says how many
         self.bad += 1
 
-# %% ../nbs/13_dashboard.ipynb #9b02d29f
+# %% ../nbs/13_dashboard.ipynb #2f72ba22
 vectors = 'velocity_similarity_by_t', 'grad_norm_by_block'                   # keys whose values are a list or a dict of numbers
 
 class History:
@@ -86,7 +90,7 @@ class History:
             for a, b in zip(cuts, cuts[1:]): self._append(records[a:b], steps[a:b])
             self.version += 1
 
-# %% ../nbs/13_dashboard.ipynb #2126e0a4
+# %% ../nbs/13_dashboard.ipynb #ce0efbe0
 def _numbers(values, names):
     "Values of one key in many records as floats, (n,) or (n, entries); None if they are no numbers"
     first = next((v for v in values if v is not None), None)
@@ -118,7 +122,7 @@ def _append(self:History, records, steps):
     self.n = end
     for r in records: self.last.update((k, v) for k, v in r.items() if v is not None)
 
-# %% ../nbs/13_dashboard.ipynb #255e6b98
+# %% ../nbs/13_dashboard.ipynb #e151eb64
 def _bucket(n, points):
     "Records a bucket: the smallest power of two that makes at most `points` buckets"
     return 1 << max(0, math.ceil(math.log2(max(1, n/points))))
@@ -150,7 +154,7 @@ def decimate(x:np.ndarray, # rising, (n,)
     i = np.concatenate(keep) if keep else slice(0)
     return x[i].astype(np.float32), y[i].astype(np.float32)
 
-# %% ../nbs/13_dashboard.ipynb #b4b2840a
+# %% ../nbs/13_dashboard.ipynb #4637f918
 def column_means(x:np.ndarray, # rising, (n,)
                  z:np.ndarray, # (n, rows)
                  columns:int=96, # at most, in view
@@ -167,7 +171,7 @@ def column_means(x:np.ndarray, # rising, (n,)
     count = np.add.reduceat(ok.astype(float), starts)
     with np.errstate(invalid='ignore'): return np.add.reduceat(x, starts)/size, np.add.reduceat(np.where(ok, z, 0.), starts)/np.where(count > 0, count, np.nan)
 
-# %% ../nbs/13_dashboard.ipynb #42a28701
+# %% ../nbs/13_dashboard.ipynb #d14b6f6d
 @functools.lru_cache(4)
 def _decay(a, size=128):
     "Weights within a block, (size, size), and of what came before it, (size,)"
@@ -187,7 +191,7 @@ def smooth(y:np.ndarray, # (n,); what is not finite is stepped over
     total, weight = (v + np.array(carry).T[..., None]*past).reshape(2, -1)[:, :len(y)]
     with np.errstate(invalid='ignore', divide='ignore'): return total/weight
 
-# %% ../nbs/13_dashboard.ipynb #27c116da
+# %% ../nbs/13_dashboard.ipynb #fc2bd549
 def _quiet_bundle():
     "Plotly's script for the browser, with an answer of one number instead of all defaults; as it is, if it has another form"
     source = str(go.FigureWidget._esm)
@@ -230,7 +234,7 @@ class LiveFigure(go.FigureWidget):
         self._sent = time.monotonic()
         self._send_restyle_msg({k: [c.get(k) for c in changes.values()] for k in keys}, list(changes))
 
-# %% ../nbs/13_dashboard.ipynb #b5d2b854
+# %% ../nbs/13_dashboard.ipynb #24fea54f
 blue, sky, orange, grey, pink, green, red = '#0072B2', '#56B4E9', '#E69F00', '#999999', '#CC79A7', '#009E73', '#D55E00'
 palette = blue, orange, green, pink, sky, red, grey
 panels = dict( # name -> title, what it says below the title, name of its y axis
@@ -261,7 +265,7 @@ def arrange(width:float, # of the page, in pixels
         place[name] = ([(c*cell + 62)/width, ((c + 1)*cell - (52 if name == 'speed' else 16))/width], [1 - (r*row + 46 + height)/total, 1 - (r*row + 46)/total])
     return total, place
 
-# %% ../nbs/13_dashboard.ipynb #726c1e16
+# %% ../nbs/13_dashboard.ipynb #4abbb735
 def headline(name, below=None # text below the title, if not the usual one
             ):
     "The title of a panel, and the line below it"
@@ -283,7 +287,7 @@ def _layout(width, names=tuple(panels), columns=None):
         notes += [dict(text=f'{v:g} {word}', x=0, y=v, xref=f'{_axes(k)["xaxis"]} domain', yref=_axes(k)['yaxis'], xanchor='left', yanchor='bottom', yshift=-3, xshift=2, showarrow=False, font=dict(size=10, color=grey)) for v, word in bands.items()]
     return {**out, 'annotations': notes}
 
-# %% ../nbs/13_dashboard.ipynb #c0868482
+# %% ../nbs/13_dashboard.ipynb #8ce02dca
 curves = ( # name, panel, column, colour, width, dash, smoothed
     ('DiT',                  'eva',   'eva_similarity',          blue,   2.5, None,   False),
     ('centred',              'eva',   'eva_similarity_centred',  sky,    1.5, None,   False),
@@ -312,7 +316,7 @@ def _traces():
         out.append(go.Scatter(meta=f'nonfinite:{panel}', name='not finite', mode='markers', marker=dict(symbol='x-thin', size=9, line=dict(color=red, width=2)), hovertemplate='step %{x:,.0f}: a value was not finite', cliponaxis=False, **_axes(names.index(panel))))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #6001a016
+# %% ../nbs/13_dashboard.ipynb #1d548539
 font = dict(family='system-ui, sans-serif', size=12, color='#444')
 line_color = 'rgba(128,128,128,.25)'
 
@@ -327,6 +331,11 @@ def _base_layout(names, x_title='step'):
         out[f'yaxis{n}'] = dict(**common, title_text=panels[name][2], anchor=f'x{n}', exponentformat='power', minexponent=4)
     return out
 
+def band_shapes()->list:
+    "The bands of EVA similarity, behind the first panel"
+    edges = [*bands, 1.]
+    return [dict(type='rect', xref='x domain', yref='y', x0=0, x1=1, y0=a, y1=b, layer='below', line_width=0, fillcolor=green, opacity=.05*(i + 1)) for i, (a, b) in enumerate(zip(edges, edges[1:]))]
+
 def run_figure(width:float=1100 # of the page, in pixels
               )->LiveFigure:
     "The figure of a run, empty"
@@ -334,8 +343,7 @@ def run_figure(width:float=1100 # of the page, in pixels
     fig = LiveFigure(_traces(), {**_base_layout(names)})
     fig.update_layout(yaxis9=dict(overlaying='y8', side='right', anchor='x8', title_text='memory, GB', rangemode='tozero', showgrid=False, zeroline=False, title_standoff=6, title_font=dict(size=11, color=orange), tickfont=dict(size=11, color=orange), tickmode='auto', nticks=5),
                       yaxis=dict(range=[-.02, 1.02]), yaxis8=dict(rangemode='tozero', title_font_color=blue), yaxis7=dict(rangemode='tozero'), yaxis3=dict(range=[0, 1], nticks=6),
-                      shapes=[dict(type='rect', xref='x domain', yref='y', x0=0, x1=1, y0=a, y1=b, layer='below', line_width=0, fillcolor=green, opacity=o)
-                              for a, b, o in ((.4, .7, .05), (.7, .8, .1), (.8, .9, .15), (.9, 1., .2))])
+                      shapes=band_shapes())
     place_panels(fig, width)
     return fig
 
@@ -351,7 +359,7 @@ def place_panels(fig, width:float, # of the page, in pixels
                 x, y = place[dict((c, p) for p, c in maps)[t.meta]]
                 t.update(colorbar=dict(x=x[0], y=y[1] + 7/height, len=x[1] - x[0]))
 
-# %% ../nbs/13_dashboard.ipynb #34b8d773
+# %% ../nbs/13_dashboard.ipynb #fe0d0ae2
 def eva_legend(h # history
               )->str:
     "Names, colours and last values of the lines of EVA similarity"
@@ -404,7 +412,7 @@ def _map_changes(h, column, view):
         with np.errstate(divide='ignore', invalid='ignore'): z = np.log10(z)
     return dict(x=np.repeat(x, rows).astype(np.float32), y=np.tile(y, len(x)).astype(np.float32), z=z.ravel().astype(np.float32))
 
-# %% ../nbs/13_dashboard.ipynb #59e461ec
+# %% ../nbs/13_dashboard.ipynb #391014b7
 _status_script = '''
 const make = (tag, name, text) => { const e = document.createElement(tag); if (name) e.className = name; if (text !== undefined) e.textContent = text; return e };
 function render({ model, el }) {
@@ -443,7 +451,7 @@ function render({ model, el }) {
 export default { render };
 '''
 
-# %% ../nbs/13_dashboard.ipynb #b9144661
+# %% ../nbs/13_dashboard.ipynb #1ca30cb0
 _style = '''
 .eva-dash, .eva-status { --eva-text: var(--jp-ui-font-color1, #222); --eva-faint: var(--jp-ui-font-color2, #666); --eva-line: var(--jp-border-color2, #ddd); --eva-back: var(--jp-layout-color2, #f3f3f3); font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--eva-text) }
 .eva-dash .js-plotly-plot text { fill: var(--eva-text) !important } .eva-dash .js-plotly-plot .legend .bg { fill: transparent !important }
@@ -468,7 +476,7 @@ class StatusLine(anywidget.AnyWidget):
     beat = traitlets.Int(0).tag(sync=True)                                  # says that the kernel is alive
     width = traitlets.Int(1100).tag(sync=True)                              # of the page, in pixels; the browser says it
 
-# %% ../nbs/13_dashboard.ipynb #890e6b1c
+# %% ../nbs/13_dashboard.ipynb #46913e22
 def duration(seconds:float)->str:
     "A time span for people"
     s = int(max(0, seconds))
@@ -493,7 +501,7 @@ def chips(r:dict # the last values of a run
     if r.get('nonfinite'): out.append(('not finite', f'{r["nonfinite"]:,.0f}', 'steps that were skipped because a value was NaN or infinite'))
     return out
 
-# %% ../nbs/13_dashboard.ipynb #c04f5d25
+# %% ../nbs/13_dashboard.ipynb #f5b99150
 def _answer_at_once(widget):
     "Let messages of this widget be handled while a cell runs, in kernels that would hold them back"
     comm = getattr(widget, 'comm', None)
@@ -535,7 +543,7 @@ class View:
         self.start_drawing()
         return self.box._repr_mimebundle_(**kwargs)
 
-# %% ../nbs/13_dashboard.ipynb #3d9b77b4
+# %% ../nbs/13_dashboard.ipynb #f8534865
 @patch
 def _make_view_controls(self:View):
     s = dict(style=dict(description_width='initial'))
@@ -586,8 +594,9 @@ def _now(self:View):
 @patch
 def tick(self:View):
     "Fetch, and draw what changed if the browser is ready for it; then say what is going on"
+    self.problem = self.trace = ''
     try: self.poll()
-    except OSError as e: self.problem, self.trace = f'The log cannot be read just now ({e}); trying again.', ''
+    except OSError as e: self.problem = f'The log cannot be read just now ({e}); trying again.'
     if self._now() != self._drawn and not self.figure.busy: self.redraw()
     if time.monotonic() - self._told > .5: self.tell()
 
@@ -601,7 +610,7 @@ def tell(self:View):
         if self.__dict__.pop('_fresh', False): self.status.drawn_at = time.strftime('%H:%M:%S')
         self.status.beat = int(time.time())//2
 
-# %% ../nbs/13_dashboard.ipynb #e7739d7f
+# %% ../nbs/13_dashboard.ipynb #2cda389c
 @patch
 def start_drawing(self:View):
     "Start the drawing thread, if it does not run"
@@ -633,7 +642,7 @@ def close(self:View):
     if self._thread and self._thread is not threading.current_thread(): self._thread.join(10)
     self.box.close(); self.figure.close(); self.status.close()
 
-# %% ../nbs/13_dashboard.ipynb #2a5c9df3
+# %% ../nbs/13_dashboard.ipynb #762fe2a2
 _page_style = '''body{margin:1rem auto;max-width:1200px;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;background:var(--jp-layout-color1,#fff);color:var(--jp-ui-font-color1,#222)}
 h1{font-size:1.3rem} .eva-scroll{overflow-x:auto} img.eva-map{image-rendering:pixelated;width:176px;height:176px} figure{display:inline-block;margin:0 12px 12px 0;font-size:12px}
 @media(prefers-color-scheme:dark){:root{--jp-layout-color1:#111;--jp-layout-color2:#1e1e1e;--jp-ui-font-color1:#e0e0e0;--jp-ui-font-color2:#aaa;--jp-border-color2:#444}}'''
@@ -672,16 +681,15 @@ def save_html(self:View,
     self.poll(); self.redraw()
     return write_page(path, self.title, _status_html(dict(self.state(), problem=self.problem, trace=self.trace)), _figure_html(self.figure), self._extra_html())
 
-# %% ../nbs/13_dashboard.ipynb #97d47803
-class RunView(View):
-    "The view of a run folder that some other process writes; made by `watch`"
-    def __init__(self, folder):
+# %% ../nbs/13_dashboard.ipynb #241836f4
+class RunReader:
+    "A run folder, read along: its settings, its history, and what seems to be going on"
+    def __init__(self,
+                 folder # that `eva_dit_train` or a `Trainer` writes, here or elsewhere
+                ):
         self.folder = Path(folder)
         if not self.folder.is_dir(): raise UserError(f'There is no folder {folder}; give the run folder that eva_dit_train writes.')
-        self.title, self.log, self.config, self.restarts = f'Run {self.folder.resolve().name}', LogFollower(self.folder/'metrics.jsonl'), {}, 0
-        self._heard = time.monotonic()
-        super().__init__()
-        self.poll()
+        self.name, self.history, self.log, self.config, self.restarts, self.heard = self.folder.resolve().name, History(), LogFollower(self.folder/'metrics.jsonl'), {}, 0, time.monotonic()
 
     def poll(self):
         "Read on in the log"
@@ -689,18 +697,18 @@ class RunView(View):
         if anew: self.history.clear(); self.restarts += 1
         if not records: return
         if anew or not self.config: self.config = self._read_config()
-        self._heard = time.monotonic() - (0 if len(self.history) else max(0., time.time() - self.log.path.stat().st_mtime))
+        self.heard = time.monotonic() - (0 if len(self.history) else max(0., time.time() - self.log.path.stat().st_mtime))
         self.history.extend(records)
-        self.problem = self.trace = ''
 
     def _read_config(self):
         try: return read_json(self.folder/'config.json', 'run configuration')
         except UserError: return {}                                          # not written yet, or by something else: only the total is unknown
 
-    def state(self)->dict:
+    def state(self)->dict: # phase, step, total, chips, notes
         "What is going on, as far as the log tells"
-        last, quiet = self.history.last, time.monotonic() - self._heard
-        step, total = int(last.get('step', 0)), self.config.get('steps', 0)
+        last, quiet = self.history.last, time.monotonic() - self.heard
+        step, total, left = int(last.get('step', 0)), self.config.get('steps', 0), last.get('seconds_left')
+        if total and step >= total and left: total = 0                           # resumed with a later end, which the settings of the start do not know
         pace = np.diff(self.history['seconds'][-20:])
         usual = float(np.nanmedian(pace)) if np.isfinite(pace).any() else 0.
         phase = 'waiting' if not len(self.history) else 'finished' if total and step >= total else 'quiet' if quiet > max(60., 10*usual) else 'live'
@@ -709,18 +717,35 @@ class RunView(View):
         if phase == 'quiet': notes.append(f'Nothing new for {duration(quiet)}, though a record usually comes every {max(usual, .1):.1f} s: the run is evaluating, paused, stopped or dead.')
         if self.restarts: notes.append(f'The log began anew or was cut back {self.restarts} {"time" if self.restarts == 1 else "times"}: the run was resumed or started again.')
         if self.log.bad: notes.append(f'{self.log.bad} {"line of the log is" if self.log.bad == 1 else "lines of the log are"} damaged and left out.')
-        left = last.get('seconds_left')
-        return dict(phase=phase, step=step, total=total, chips=chips(last if phase != 'finished' else {**last, 'seconds_left': None} if left is not None else last), notes=notes)
+        return dict(phase=phase, step=step, total=total, chips=chips({**last, 'seconds_left': left if phase == 'live' else None}), notes=notes)
 
-    def _extra_html(self): return f'<details><summary>settings</summary><pre>{html.escape(json.dumps(self.config, indent=1))}</pre></details>'
+# %% ../nbs/13_dashboard.ipynb #11b9802f
+class RunView(View):
+    "The view of a run folder that some other process writes; made by `watch`"
+    def __init__(self,
+                 folder # the run folder
+                ):
+        self.run = RunReader(folder)
+        self.history, self.title = self.run.history, f'Run {self.run.name}'
+        super().__init__()
+        self.poll()
 
-# %% ../nbs/13_dashboard.ipynb #bebeb6b2
+    def poll(self):
+        "Read on in the log"
+        self.run.poll()
+
+    def state(self)->dict:
+        "What is going on, as far as the log tells"
+        return self.run.state()
+
+    def _extra_html(self): return f'<details><summary>settings</summary><pre>{html.escape(json.dumps(self.run.config, indent=1))}</pre></details>'
+
 def watch(run_folder # of `eva_dit_train` or a `Trainer`, in any process, on any machine that shares the disk
          )->RunView:
     "Follow a run live from its `metrics.jsonl`; nothing is written"
     return RunView(run_folder)
 
-# %% ../nbs/13_dashboard.ipynb #11cca48a
+# %% ../nbs/13_dashboard.ipynb #b9e5495a
 _background = {}                                                             # run folder -> Background
 
 class Background:
@@ -762,7 +787,7 @@ def in_background(trainer)->Background:
     if known is None or known.trainer is not trainer and not known.alive: known = _background[key] = Background(trainer)
     return known
 
-# %% ../nbs/13_dashboard.ipynb #1670fa43
+# %% ../nbs/13_dashboard.ipynb #c05707f0
 class TrainingDashboard(View):
     "Watch a `Trainer` of this process and act on it: start, pause, stop, evaluate, save, learning rate"
     def __init__(self,
@@ -792,7 +817,7 @@ class TrainingDashboard(View):
 
     def _rows(self): return [self.training_controls, self.view_controls]
 
-# %% ../nbs/13_dashboard.ipynb #52ebd8e6
+# %% ../nbs/13_dashboard.ipynb #32dfdb66
 _actions = dict( # name: label, icon, tooltip
     start   =('Start', 'play', 'start training in the background, or go on after it was stopped'),
     pause   =('Pause', 'pause', 'stand still after the present step, or go on'),
@@ -846,3 +871,541 @@ def state(self:TrainingDashboard)->dict:
     self.problem, self.trace = (r.problem, r.trace) if phase == 'failed' else ('', '')
     notes = [*t.notes, *([self.said] if self.said else [])]
     return dict(phase=phase, step=t.step, total=t.total, chips=chips(self.history.last), notes=notes)
+
+# %% ../nbs/13_dashboard.ipynb #87ea1dd6
+def _flat(d, prefix=''):
+    "Nested settings as one level: a.b"
+    out = {}
+    for k, v in d.items(): out.update(_flat(v, f'{prefix}{k}.') if isinstance(v, dict) else {f'{prefix}{k}': v})
+    return out
+
+def differing(settings:list # dicts, one a run
+             )->dict: # name -> the values, one a run
+    "The settings that are not the same in all runs"
+    flat = [_flat({k: v for k, v in s.items() if k not in ('encoders', 'versions', 'flow')}) for s in settings]
+    skip = {'output_dir', 'resume', 'config.output_dir', 'config.resume'}
+    shorter = lambda k: k[7:] if k.startswith('config.') else k
+    out = {}
+    for k in dict.fromkeys(k for f in flat for k in f):
+        values = [f.get(k) for f in flat]
+        if k not in skip and any(v != values[0] for v in values): out.setdefault(shorter(k), values)
+    return out
+
+# %% ../nbs/13_dashboard.ipynb #a1732eda
+class Comparison(View):
+    "Curves of several run folders over each other; made by `compare`"
+    names = 'eva', 'sim', 'loss', 'grad'
+    columns = dict(eva='eva_similarity', sim='velocity_similarity', loss='loss', grad='grad_norm')
+    def __init__(self, folders):
+        folders = [Path(f) for f in folders]
+        if not folders: raise UserError('There is nothing to compare; give a list of run folders.')
+        self.runs, self.title = [RunReader(f) for f in folders], f'{len(folders)} runs'
+        self.table = w.HTML()
+        self.x = w.ToggleButtons(options={'steps': 'step', 'epochs': 'epoch', 'hours': 'seconds'}, description='against', tooltips=['optimiser steps', 'passes over the training data', 'time spent training'], style=dict(button_width='70px'))
+        self.x.add_class('eva-x'); _answer_at_once(self.x)
+        super().__init__()
+        self.box.children = [*self.box.children, self.table]
+        self.poll()
+
+    def _make_figure(self):
+        traces = [go.Scatter(meta=f'{i}:{self.columns[p]}', name=r.name, mode='lines+markers' if p == 'eva' else 'lines', marker_size=4, line=dict(color=palette[i % len(palette)], width=2, dash=('solid', 'dash', 'dot')[i//len(palette) % 3]),
+                             hovertemplate='%{x:,.4g}: %{y:.4g}', **_axes(k)) for k, p in enumerate(self.names) for i, r in enumerate(self.runs)]
+        fig = LiveFigure(traces, _base_layout(self.names))
+        fig.update_layout(yaxis_range=[-.02, 1.02], shapes=band_shapes())
+        place_panels(fig, 1100, self.names)
+        return fig
+
+    def poll(self):
+        "Read on in all logs"
+        for r in self.runs: r.poll()
+
+    def _rows(self): return [self.x, self.view_controls]
+    def _options(self): return *super()._options(), self.x.value
+    def _now(self): return tuple(r.history.version for r in self.runs), self._options(), view_of(self.figure, self.log_steps.value), self.smoothing.value, self.status.width
+    def _name_things(self): self.table.value = self._extra_html()
+    def state(self)->dict:
+        "What is going on"
+        return dict(phase='live' if any(r.state()['phase'] == 'live' for r in self.runs) else 'finished', step=max(int(r.history.last.get('step', 0)) for r in self.runs), notes=[])
+
+# %% ../nbs/13_dashboard.ipynb #2bb64606
+@patch
+def _changes(self:Comparison, view):
+    out, scale = {}, 1/3600 if self.x.value == 'seconds' else 1.
+    for k, p in enumerate(self.names):
+        for i, r in enumerate(self.runs):
+            with r.history.lock:
+                x, y = r.history[self.x.value]*scale, r.history[self.columns[p]]
+                known = np.isfinite(x) & np.isfinite(y)
+                y = smooth(y[known], self.smoothing.value if p != 'eva' else 0.)
+                out[k*len(self.runs) + i] = dict(zip('xy', decimate(x[known], y, view=view)))
+    title = dict(step='step', epoch='epoch', seconds='hours of training')[self.x.value]
+    if self.figure.layout.xaxis.title.text != title: self.figure.update_xaxes(title_text=title)
+    return out
+
+@patch
+def _extra_html(self:Comparison):
+    "The runs, where they stand, and the settings in which they differ"
+    esc = lambda v: html.escape('' if v is None else f'{v:.4g}' if isinstance(v, float) else str(v))
+    row = lambda name, values, tag='td': f'<tr><th>{esc(name)}</th>{"".join(f"<{tag}>{v}</{tag}>" for v in values)}</tr>'
+    names = [f'<span style="color:{palette[i % len(palette)]}">{("━", "╍", "┄")[i//len(palette) % 3]*2}</span> {esc(r.name)}' for i, r in enumerate(self.runs)]
+    lasts = [r.history.last for r in self.runs]
+    rows = [row(title, [esc(l.get(k)) for l in lasts]) for title, k in (('step', 'step'), ('loss', 'loss'), ('velocity similarity', 'velocity_similarity'), ('EVA similarity', 'eva_similarity'), ('ridge', 'ridge'), ('images/s', 'samples_per_s'))]
+    rows += [row(k, map(esc, values)) for k, values in differing([r.config for r in self.runs]).items()]
+    return f'<div class=eva-scroll><table class=eva-table>{row("", names, "th")}{"".join(rows)}</table></div>'
+
+def compare(runs:list # run folders
+           )->Comparison:
+    "Several runs over each other, live, and the settings in which they differ"
+    return Comparison([runs] if isinstance(runs, (str, Path)) else runs)
+
+# %% ../nbs/13_dashboard.ipynb #bbc3b061
+parts = dict(attention='attention', mlp='SwiGLU', ada='AdaLN', embed='embeddings', head='head and gate')
+
+@functools.lru_cache(64)
+def _counted(key):
+    "Parameters of each part, and cost, of the configuration whose fields are `key`"
+    from eva_dit.dit import DiTConfig, EvaDiT, cost
+    c, total = DiTConfig(**dict(key)), dict.fromkeys(parts, 0)
+    with torch.device('meta'): model = EvaDiT(c)
+    for name, p in model.named_parameters():
+        of = 'ada' if '.ada.' in name else 'mlp' if '.mlp.' in name else 'attention' if name.startswith('blocks.') and 'mlp' not in name else 'head' if name.startswith(('head', 'gate')) else 'mlp' if 'mlp_norm' in name else 'embed'
+        total[of] += p.numel()
+    return total, cost(c)
+
+def rotary_kernel(head_dim:int, # P
+                  axes:tuple, # numbers of a head that turn with frame, row, column
+                  base:float=10000., # of the frequencies
+                  grid:tuple=(16, 16), # rows and columns
+                  at:tuple=(8, 8) # row and column of the query
+                 )->torch.Tensor: # (rows, columns), 1 at the query
+    "Score of equal queries and keys all over the grid: what is near, before anything was learned"
+    from eva_dit.rope import apply_rope, grid_positions, rope_table
+    cos, sin = rope_table(grid_positions(*grid), axes, base)
+    one = apply_rope(torch.ones(len(cos), head_dim)/head_dim**.5, cos, sin)
+    return (one @ one[at[0]*grid[1] + at[1]]).view(grid)
+
+# %% ../nbs/13_dashboard.ipynb #90425eb3
+class ArchitectureExplorer:
+    "Sliders for the shape of an `EvaDiT`; parameters, work, memory, the ceiling and the rotary kernel follow at once"
+    def __init__(self,
+                 size:str='base', # the preset to begin with
+                 eva_dim:int=4096, # E
+                 clip_dim:int=1024 # C
+                ):
+        from eva_dit.dit import presets
+        from eva_dit.core import check_choice
+        check_choice('size', size, presets)
+        self.presets, self.figure, self.text = presets, self._make_figure(), w.HTML()
+        self._busy = False
+        self._make_controls(size, eva_dim, clip_dim)
+        self.box = w.VBox([self.controls, self.text, self.figure], layout=w.Layout(width='100%', overflow='hidden'))
+        self.box.add_class('eva-dash')
+        self._style = w.HTML(f'<style>{_style}</style>'); self.box.children = [self._style, *self.box.children]
+        self._choose_size()
+
+    def _repr_mimebundle_(self, **kwargs): return self.box._repr_mimebundle_(**kwargs)
+
+    def close(self):
+        "Take it off the page"
+        self.box.close(); self.figure.close()
+
+    def save_html(self,
+                  path # of the HTML file
+                 )->Path: # the file
+        "Write what is shown now as one page that opens without kernel or network"
+        return write_page(path, 'Architecture', self.text.value, _figure_html(self.figure))
+
+# %% ../nbs/13_dashboard.ipynb #33c9ff7d
+@patch
+def _make_controls(self:ArchitectureExplorer, size, eva_dim, clip_dim):
+    slider = lambda label, tip, name, **kw: _control(w.IntSlider, label, tip, name, layout=w.Layout(width='270px'), style=dict(description_width='96px'), **kw)
+    pick = lambda label, tip, name, **kw: _control(w.Dropdown, label, tip, name, layout=w.Layout(width='270px'), style=dict(description_width='96px'), **kw)
+    self.size = pick('size', 'a preset; every slider can be moved from there', 'size', options=[*self.presets], value=size)
+    self.width = slider('width D', 'numbers of a token inside the model', 'width', value=768, min=64, max=2048, step=32)
+    self.layers = slider('layers', 'blocks, one after the other', 'layers', value=12, min=1, max=32)
+    self.head_dim = pick('head dim P', 'numbers of a head', 'head-dim', options=[32, 64, 128], value=64)
+    self.ratio = pick('queries a key', 'grouped-query attention: query heads that share one key-value head', 'ratio', options=[1, 2, 3, 4, 6, 8, 12], value=3)
+    self.eva_dim = slider('EVA dim E', 'numbers of an EVA token', 'eva-dim', value=eva_dim, min=64, max=8192, step=64)
+    self.clip_dim = slider('CLIP dim C', 'numbers of a CLIP token', 'clip-dim', value=clip_dim, min=64, max=4096, step=64)
+    self.frame = slider('frame share', 'numbers of a head that turn with the frame; row and column share the rest', 'frame', value=16, min=0, max=64, step=4)
+    self.base = pick('rotary base', 'of the frequencies', 'base', options=[100., 1000., 10000., 100000.], value=10000.)
+    self.batch = slider('batch', 'images in memory at once, for the memory of training', 'batch', value=8, min=1, max=256)
+    self.controls = w.Box([self.size, self.width, self.layers, self.head_dim, self.ratio, self.eva_dim, self.clip_dim, self.frame, self.base, self.batch])
+    self.controls.add_class('eva-controls')
+    self.size.observe(lambda _: self._choose_size(), 'value')
+    for c in self.controls.children[1:]: c.observe(lambda _: self.compute(), 'value')
+
+@patch
+def _choose_size(self:ArchitectureExplorer):
+    p = self.presets[self.size.value]
+    self._busy = True
+    self.width.value, self.layers.value, self.head_dim.value = p['width'], p['layers'], p['width']//p['heads']
+    self.ratio.value, self.frame.value, self._busy = p['heads']//p['kv_heads'], p['width']//p['heads']//4, False
+    self.compute()
+
+# %% ../nbs/13_dashboard.ipynb #5fad3447
+@patch(as_prop=True)
+def config(self:ArchitectureExplorer):
+    "The `DiTConfig` that the sliders describe; raises `UserError` if there is none"
+    from eva_dit.dit import DiTConfig
+    D, P, r, f = self.width.value, self.head_dim.value, self.ratio.value, self.frame.value
+    if D % P: raise UserError(f'A width of {D} is no multiple of the head dim {P}; take {D//P*P or P} or {-(-D//P)*P}.')
+    if D//P % r: raise UserError(f'{D//P} query heads cannot share keys in groups of {r}; take one of {", ".join(str(x) for x in self.ratio.options if D//P % x == 0)}.')
+    if f > P or (P - f) % 4: raise UserError(f'{f} numbers for the frame leave {P - f} of {P} for rows and columns, which is no multiple of 4 that is not negative.')
+    return DiTConfig(eva_dim=self.eva_dim.value, clip_dim=self.clip_dim.value, width=D, layers=self.layers.value, heads=D//P, kv_heads=D//P//r, rope_axes=(f, (P - f)//2, (P - f)//2), rope_base=self.base.value)
+
+@patch
+def _make_figure(self:ArchitectureExplorer):
+    ax = dict(gridcolor=line_color, linecolor=line_color, zeroline=False, title_font_size=11, tickfont_size=11, title_standoff=6)
+    fig = LiveFigure([go.Bar(orientation='h', marker_color=[blue, sky, orange, green, pink], hovertemplate='%{y}: %{x:,.2f} M<extra></extra>'),
+                      go.Scatter(mode='lines', line=dict(color=blue, width=2), name='EVA similarity', **_axes(1)), go.Scatter(mode='lines', line=dict(color=orange, width=2), name='velocity similarity', **_axes(1)),
+                      go.Scatter(mode='markers', marker=dict(color=[blue, orange], size=10), hovertemplate='%{y:.3f}<extra>this width</extra>', **_axes(1)),
+                      go.Heatmap(colorscale='Cividis', zmin=0, zmax=1, hovertemplate='row %{y}, column %{x}: %{z:.3f}<extra></extra>', colorbar=dict(thickness=8, outlinewidth=0, tickfont_size=10, x=1., xpad=4), **_axes(2))])
+    note = lambda x, text: dict(text=text, x=x, y=1.02, xref='paper', yref='paper', xanchor='left', yanchor='bottom', showarrow=False, font_size=13, align='left')
+    sub = '<br><span style="font-size:11px;color:#888">'
+    fig.update_layout(template='none', autosize=True, height=310, margin=dict(l=82, r=40, t=52, b=44), paper_bgcolor='rgba(0,0,0,0)', plot_bgcolor='rgba(0,0,0,0)', font=font, showlegend=False, hoverlabel_font_size=11, uirevision='x',
+                      xaxis=dict(domain=[0, .27], title_text='million parameters', **ax), yaxis=dict(autorange='reversed', **ax), xaxis2=dict(domain=[.36, .66], anchor='y2', title_text='width D', **ax), yaxis2=dict(anchor='x2', title_text='cosine', range=[.6, 1.01], **ax),
+                      xaxis3=dict(domain=[.75, .97], anchor='y3', title_text='column', **ax), yaxis3=dict(anchor='x3', title_text='row', autorange='reversed', **ax),
+                      annotations=[note(0, f'<b>Parameters</b>{sub}by part of the model</span>'), note(.36, f'<b>Ceiling without the gate</b>{sub}<span style="color:{blue}">EVA similarity</span>   <span style="color:{orange}">velocity similarity</span></span>'), note(.75, f'<b>Rotary kernel</b>{sub}score of q = k, seen from (8, 8)</span>')])
+    return fig
+
+# %% ../nbs/13_dashboard.ipynb #f9471f50
+@patch
+def compute(self:ArchitectureExplorer):
+    "Compute and draw what the sliders describe, or say why they describe nothing"
+    if self._busy: return
+    try: c = self.config
+    except UserError as e: self.text.value = f'<div class=eva-problem>{html.escape(str(e))}</div>'; return
+    from dataclasses import asdict
+    from eva_dit.flow import velocity_ceiling, width_ceiling
+    count, price = _counted(tuple(asdict(c).items()))
+    E, D = c.eva_dim, c.width
+    widths = np.linspace(16, max(E, D)*1.02, 200, dtype=np.float32)
+    kernel = rotary_kernel(c.head_dim, c.axes, c.rope_base)
+    f32 = lambda x: np.asarray(x, dtype=np.float32)
+    self.figure.put({0: dict(x=f32([v/1e6 for v in count.values()]), y=list(parts.values())), 1: dict(x=widths, y=f32([width_ceiling(x, E) for x in widths])), 2: dict(x=widths, y=f32([velocity_ceiling(x, E) for x in widths])),
+                     3: dict(x=f32([D, D]), y=f32([width_ceiling(D, E), velocity_ceiling(D, E)])),
+                     4: dict(x=np.tile(np.arange(16), 16).astype(np.float32), y=np.repeat(np.arange(16), 16).astype(np.float32), z=kernel.flatten().numpy().clip(0, 1))})
+    fixed, moving = price['optimiser'] + 4*price['parameters'], self.batch.value*price['activations']
+    facts = [('parameters', f'{price["parameters"]/1e6:,.1f} M'), ('heads', f'{c.heads} of {c.head_dim}, {c.kv_heads} key-value'), ('rotary', '{} frame + {} row + {} column'.format(*c.axes)), ('forward', f'{price["flops"]/1e6:,.0f} MFLOP a token, {price["flops"]*c.tokens/1e9:,.1f} GFLOP an image'),
+             ('training memory', f'{(fixed + moving)/1e9:,.1f} GB: {fixed/1e9:,.1f} for weights, gradients, AdamW and their average, {moving/1e9:,.1f} for a batch of {self.batch.value}'),
+             ('ceiling without the gate', f'EVA {width_ceiling(D, E):.3f}, velocity {velocity_ceiling(D, E):.3f}')]
+    self.text.value = '<div class=eva-status><div class=eva-row>' + ''.join(f'<span class=eva-chip style="white-space:normal"><span class=eva-name>{n}</span><b>{v}</b></span>' for n, v in facts) + '</div></div>'
+
+# %% ../nbs/13_dashboard.ipynb #68a1772e
+def colour_basis(z:torch.Tensor # true tokens of one image, (N, E)
+                )->tuple: # mean (E,), axes (E, 3), low and high (3,)
+    "The first three principal components of an image's tokens, and the range that becomes black to bright"
+    mean = z.mean(0)
+    x = (z - mean).double()
+    size, U = torch.linalg.eigh(x @ x.T)                                     # (N,), (N, N): cheaper than (E, E), and the same components
+    axes = x.T @ U[:, -3:].flip(1)/size[-3:].flip(0).clamp_min(1e-12).sqrt()
+    axes = (axes*axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()).float()      # the sign is arbitrary; fixed by the largest entry
+    p = (z - mean) @ axes
+    return mean, axes, p.quantile(.02, 0), p.quantile(.98, 0)
+
+def colours(z:torch.Tensor, # tokens, (..., N, E)
+            basis:tuple # of `colour_basis`
+           )->np.ndarray: # (..., N, 3), uint8
+    "Tokens as colours in a given basis"
+    mean, axes, low, high = basis
+    return (((z - mean) @ axes - low)/(high - low).clamp_min(1e-9)).clamp(0, 1).mul(255).byte().numpy()
+
+def data_uri(rgb:np.ndarray, # (rows, columns, 3), uint8
+             format:str='PNG' # or JPEG
+            )->str:
+    "A picture that can stand in a page"
+    from PIL import Image
+    buf = io.BytesIO(); Image.fromarray(rgb).save(buf, format)
+    return f'data:image/{format.lower()};base64,{base64.b64encode(buf.getvalue()).decode()}'
+
+_cividis = np.array([unlabel_rgb(c) for c in sample_colorscale('Cividis', np.linspace(0, 1, 256))]).round().astype(np.uint8)
+
+def heat(values, # (rows, columns)
+         low:float, # what becomes dark blue
+         high:float # what becomes yellow
+        )->np.ndarray: # (rows, columns, 3), uint8
+    "Numbers as colours"
+    return _cividis[np.clip((np.asarray(values, float) - low)/max(high - low, 1e-9)*255, 0, 255).astype(int)]
+
+# %% ../nbs/13_dashboard.ipynb #66e244e4
+_tiles_script = '''
+const make = (tag, name, text) => { const e = document.createElement(tag); if (name) e.className = name; if (text !== undefined) e.textContent = text; return e };
+function render({ model, el }) {
+  el.classList.add('eva-tiles');
+  let cursors = [];
+  const place = (c, [row, col], rows, cols) => { c.style.left = `${100*col/cols}%`; c.style.top = `${100*row/rows}%`; c.style.width = `${100/cols}%`; c.style.height = `${100/rows}%` };
+  const draw = () => {
+    const tiles = model.get('tiles'), gallery = model.get('gallery'), [rows, cols] = model.get('grid'), chosen = model.get('chosen');
+    el.replaceChildren(); cursors = [];
+    tiles.forEach((t, i) => {
+      const f = make('figure', gallery ? 'eva-thumb' : 'eva-tile'), box = make('div', 'eva-pic'), img = make('img');
+      img.src = t.src; img.alt = t.title; if (!t.smooth) img.className = 'eva-pixels';
+      box.append(img); f.append(box);
+      if (!gallery) f.prepend(make('figcaption', 'eva-title', t.title));
+      const note = make('figcaption', 'eva-below', t.note || ''); f.append(note);
+      if (gallery) {
+        f.title = t.title; f.tabIndex = 0; if (i === chosen[0]) f.classList.add('eva-chosen');
+        const pick = () => { model.set('chosen', [i]); model.save_changes(); [...el.children].forEach((c, k) => c.classList.toggle('eva-chosen', k === i)) };
+        f.onclick = pick; f.onkeydown = e => { if (e.key === 'Enter') pick() };
+      } else if (t.tokens) {
+        const mark = make('div', 'eva-mark'), cursor = make('div', 'eva-cursor'); cursor.hidden = true; box.append(mark, cursor); place(mark, chosen, rows, cols);
+        cursors.push({ cursor, mark, note, t });
+        const at = e => { const b = box.getBoundingClientRect(); return [Math.min(rows - 1, Math.max(0, Math.floor((e.clientY - b.top)/b.height*rows))), Math.min(cols - 1, Math.max(0, Math.floor((e.clientX - b.left)/b.width*cols)))] };
+        box.onmousemove = e => { const p = at(e); for (const c of cursors) { c.cursor.hidden = false; place(c.cursor, p, rows, cols); c.note.textContent = `row ${p[0]}, column ${p[1]}` + (c.t.values ? `: ${c.t.values[p[0]*cols + p[1]].toFixed(3)}` : '') } };
+        box.onmouseleave = () => { for (const c of cursors) { c.cursor.hidden = true; c.note.textContent = c.t.note || '' } };
+        box.onclick = e => { const p = at(e); for (const c of cursors) place(c.mark, p, rows, cols); model.set('chosen', p); model.save_changes() };
+      }
+      el.append(f);
+    });
+  };
+  model.on('change:tiles', draw); draw();
+}
+export default { render };
+'''
+_tiles_style = '''.eva-tiles { display: flex; flex-wrap: wrap; gap: 10px 12px; font-family: var(--jp-ui-font-family, system-ui, sans-serif); color: var(--jp-ui-font-color1, #222) }
+.eva-tiles figure { margin: 0; font-size: 12px } .eva-tile { width: 168px } .eva-thumb { width: 64px; cursor: pointer; border: 3px solid transparent; border-radius: 4px; outline-offset: 1px } .eva-thumb.eva-chosen { border-color: #0072b2 } [data-jp-theme-light="false"] .eva-thumb.eva-chosen { border-color: #56b4e9 }
+.eva-pic { position: relative; line-height: 0 } .eva-pic img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 3px } .eva-pixels { image-rendering: pixelated } .eva-tile .eva-pic { cursor: crosshair }
+.eva-title { font-weight: 600; font-size: 13px; padding-bottom: 3px } .eva-below { color: var(--jp-ui-font-color2, #666); font-size: 11px; padding-top: 2px; min-height: 14px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-variant-numeric: tabular-nums }
+.eva-cursor, .eva-mark { position: absolute; box-sizing: border-box; pointer-events: none; border: 2px solid #fff; box-shadow: 0 0 0 1px #000 } .eva-cursor[hidden] { display: none } .eva-mark { border-color: #e69f00 }'''
+
+class Tiles(anywidget.AnyWidget):
+    "Pictures in a row: token grids that are linked, or a gallery to choose from"
+    _esm, _css = _tiles_script, _tiles_style
+    tiles = traitlets.List([]).tag(sync=True)                               # dicts: title, src, note, values, tokens, smooth
+    grid = traitlets.List([16, 16]).tag(sync=True)                          # rows and columns of tokens
+    chosen = traitlets.List([0, 0]).tag(sync=True)                          # row and column of the chosen token; number of the chosen thumbnail
+    gallery = traitlets.Bool(False).tag(sync=True)                          # thumbnails, or token grids?
+
+# %% ../nbs/13_dashboard.ipynb #dcab6850
+class Look:
+    "One image through a model: trajectory, expected clean tokens at each stop, similarities, velocity similarity over t"
+    def __init__(self,
+                 source, # a `Checkpoint` or a `Trainer`
+                 store, # the tokens
+                 i:int, # number of the image
+                 steps:int=10, # of the solver
+                 solver:str='midpoint', # one of `solvers`
+                 guidance:float=1., # 1 is none
+                 seed:int=0 # of the noise
+                ):
+        from eva_dit.flow import token_cosine
+        from eva_dit.sampling import noise, sample, time_grid
+        self.model, self.flow, self.steps = getattr(source, 'ema', None) or source.model, source.flow, steps
+        dev = next(self.model.parameters()).device
+        eva, clip = (x.to(dev).float() for x in store.rows([i]))
+        es, cs = source.eva_space, source.clip_space
+        self.z, self.cond, self.x_0 = es.encode(eva), cs.encode(clip), noise(1, *eva.shape[1:], seed=seed, first=i).to(dev)      # (1, N, E) each
+        with torch.no_grad():
+            self.stops = sample(self.model, self.flow, self.cond, self.x_0, steps=steps, solver=solver, guidance=guidance, trajectory=True)[:, 0]      # (steps + 1, N, E)
+            self.times = time_grid(steps).float().to(dev)
+            n = len(self.times)
+            self.clean = self.flow.sample(self.model(self.stops, self.times, self.cond.expand(n, -1, -1)), self.stops, self.times).float()
+            self.clean[-1] = self.stops[-1]
+            cosine = lambda x: token_cosine(es.decode(x), eva.expand(len(x), -1, -1)).cpu()
+            self.similarity, self.noisy_similarity = cosine(self.clean), cosine(self.stops)                # (steps + 1, N)
+            self.t = torch.linspace(.025, .975, 20, device=dev)
+            x_0, z = self.x_0.expand(20, -1, -1), self.z.expand(20, -1, -1)
+            x_t = self.flow.interpolate(x_0, z, self.t)
+            v = self.flow.velocity(self.model(x_t, self.t, self.cond.expand(20, -1, -1)), x_t, self.t)
+            self.velocity = token_cosine(v, z - x_0).mean(1).cpu().numpy()
+        self.generated = es.decode(self.stops[-1]).cpu()                     # (N, E)
+
+    @torch.no_grad()
+    def attention(self, stop:int # of the trajectory
+                 )->dict: # name of the attention -> (H, N, M)
+        "All attention maps at a stop of the trajectory"
+        from eva_dit import dit
+        if not hasattr(self.model, 'blocks'): return {}
+        with dit.capture(self.model) as seen: self.model(self.stops[stop][None], self.times[stop][None], self.cond)
+        return {k: m[0].float().cpu() for k, m in seen.maps.items()}
+
+# %% ../nbs/13_dashboard.ipynb #99784b0c
+class Neighbours:
+    "Mean tokens of many images of a store, to find the nearest ones"
+    def __init__(self, store, # the store
+                 limit:int=4000, # images to search at most, evenly spread
+                 batch_size:int=64 # images to read at a time
+                ):
+        n = len(store)
+        self.idx = torch.arange(n) if n <= limit else torch.linspace(0, n - 1, limit).long()
+        pooled = torch.cat([store.rows(i)[0].float().mean(1) for i in self.idx.split(batch_size)])
+        self.mean = pooled.mean(0)
+        self.pooled = torch.nn.functional.normalize(pooled - self.mean, dim=-1)
+
+    def nearest(self, tokens:torch.Tensor, # (N, E), as stored
+                k:int=6 # how many
+               )->list: # of (number of the image, cosine)
+        "The images whose mean tokens are nearest"
+        cos = self.pooled @ torch.nn.functional.normalize(tokens.float().mean(0) - self.mean, dim=0)
+        v, j = cos.topk(min(k, len(cos)))
+        return list(zip(self.idx[j].tolist(), v.tolist()))
+
+    def rank(self, tokens:torch.Tensor, # (N, E)
+             i:int # number of an image
+            ):
+        "The place of image `i`, 1 for the nearest; None if it is not among those searched"
+        here = (self.idx == i).nonzero()
+        cos = self.pooled @ torch.nn.functional.normalize(tokens.float().mean(0) - self.mean, dim=0)
+        return None if not len(here) else int((cos > cos[here[0, 0]]).sum()) + 1
+
+# %% ../nbs/13_dashboard.ipynb #dfeb5bff
+class EmbeddingInspector:
+    "Choose an image; see its true and generated tokens, how they come about, and where the model looks"
+    def __init__(self, model, # a `Checkpoint`, a `Trainer`, or a run folder
+                 store, # an `EmbeddingStore`, or its folder
+                 photographs=None, # folder of the photographs; the one that the store was extracted from, if it is there
+                 split:str='held_out' # images to begin with
+                ):
+        from eva_dit.data import EmbeddingStore
+        from eva_dit.training import Checkpoint
+        self.source = Checkpoint(model) if isinstance(model, (str, Path)) else model
+        for k in ('flow', 'eva_space', 'clip_space'):
+            if not hasattr(self.source, k): raise UserError(f'The model is a {type(model).__name__}, but the inspector also needs its {k}; give a Checkpoint, a Trainer, or a run folder.')
+        c = (getattr(self.source, 'ema', None) or self.source.model).config
+        self.store = EmbeddingStore(store, cls=c.cls) if isinstance(store, (str, Path)) else store
+        if (self.store.eva_dim, self.store.clip_dim, tuple(self.store.grid), self.store.cls) != (c.eva_dim, c.clip_dim, tuple(c.grid), c.cls):
+            raise UserError(f'The model expects EVA tokens of {c.eva_dim} and CLIP tokens of {c.clip_dim} on a grid of {c.grid[0]} x {c.grid[1]}{" with CLS" if c.cls else ""}, but the store holds {self.store.eva_dim}, {self.store.clip_dim} and {self.store.grid[0]} x {self.store.grid[1]}{" with CLS" if self.store.cls else ""}.')
+        self.photographs = Path(photographs or self.store.manifest.get('source') or '.')
+        self.config, self.rows, self.skip = c, tuple(self.store.grid), int(c.cls)
+        self.near = self.look = None
+        self._lock, self._attention = threading.RLock(), {}
+        self._build(split)
+        self._turn_page()
+
+    def _repr_mimebundle_(self, **kwargs): return self.box._repr_mimebundle_(**kwargs)
+
+    def close(self):
+        "Take it off the page"
+        self.box.close(); self.figure.close()
+
+    def save_html(self, path # of the HTML file
+                 )->Path: # the file
+        "Write what is shown now as one page that opens without kernel or network"
+        pics = ''.join(f'<figure><figcaption><b>{html.escape(t["title"])}</b></figcaption><img class=eva-map alt="" src="{t["src"]}"><figcaption>{html.escape(t.get("note") or "")}</figcaption></figure>' for t in [*self.maps.tiles, *self.found.tiles])
+        return write_page(path, f'Embedding of {self.store.samples[self.i]["key"]}', self.text.value, pics, _figure_html(self.figure))
+
+# %% ../nbs/13_dashboard.ipynb #95ad9a5b
+@patch
+def _build(self:EmbeddingInspector, split):
+    from eva_dit.data import splits
+    from eva_dit.sampling import solvers
+    narrow = dict(layout=w.Layout(width='230px'), style=dict(description_width='initial'))
+    self.split = _control(w.Dropdown, 'images', 'which images to choose from', 'split', options={s.replace('_', '-'): s for s in splits if len(self.store.indices(s))}, **narrow)
+    if len(self.store.indices(split)): self.split.value = split
+    self.page = _control(w.IntSlider, 'page', 'more images', 'page', value=1, min=1, max=1, continuous_update=False, **narrow)
+    self.steps = _control(w.IntSlider, 'steps', 'steps of the solver', 'steps', value=10, min=1, max=50, continuous_update=False, **narrow)
+    self.solver = _control(w.Dropdown, 'solver', 'how the differential equation is solved', 'solver', options=[*solvers], value='midpoint', **narrow)
+    self.guidance = _control(w.FloatSlider, 'guidance', 'away from the null condition; 1 is none', 'guidance', value=1., min=0., max=5., step=.25, continuous_update=False, **narrow)
+    self.seed = _control(w.BoundedIntText, 'seed', 'of the noise', 'seed', value=0, min=0, max=10**6, layout=w.Layout(width='130px'), style=dict(description_width='initial'))
+    self.stop = _control(w.IntSlider, 'on the way', 'a stop of the trajectory, from noise on the left to the embedding on the right', 'stop', value=10, min=0, max=10, layout=w.Layout(width='420px'), style=dict(description_width='initial'))
+    blocks = [*range(self.config.layers)]
+    self.block = _control(w.Dropdown, 'block', 'whose attention is shown', 'block', options=blocks, value=blocks[len(blocks)//2], layout=w.Layout(width='120px'), style=dict(description_width='initial'))
+    self.head = _control(w.Dropdown, 'head', 'whose attention is shown', 'head', options={'mean': -1, **{str(h): h for h in range(self.config.heads)}}, value=-1, layout=w.Layout(width='130px'), style=dict(description_width='initial'))
+    self.gallery, self.maps, self.found = Tiles(gallery=True), Tiles(grid=list(self.rows), chosen=[self.rows[0]//2, self.rows[1]//2]), Tiles(gallery=True, chosen=[-1])
+    self.text, self.figure = w.HTML(), self._make_curves()
+    for x in (self.gallery, self.maps, self.found): _answer_at_once(x)
+    row = lambda *c: w.Box(c)
+    self.rows_of_controls = [row(self.split, self.page), row(self.steps, self.solver, self.guidance, self.seed), row(self.stop, self.block, self.head)]
+    for r in self.rows_of_controls: r.add_class('eva-controls')
+    a, b, c = self.rows_of_controls
+    self.box = w.VBox([w.HTML(f'<style>{_style}</style>'), a, self.gallery, b, self.text, c, self.maps, self.figure, w.HTML('<div class="eva-title">Nearest images to the generated embedding, by mean token</div>'), self.found], layout=w.Layout(width='100%', overflow='hidden'))
+    self.box.add_class('eva-dash'); self.maps.add_class('eva-maps'); self.gallery.add_class('eva-gallery')
+    self.split.observe(lambda _: self._turn_page(), 'value'); self.page.observe(lambda _: self._turn_page(), 'value')
+    self.gallery.observe(lambda c: c['new'] and self._choose(self.shown[c['new'][0]]), 'chosen')
+    for x in (self.steps, self.solver, self.guidance, self.seed): x.observe(lambda _: self.refresh(), 'value')
+    for x in (self.stop, self.block, self.head): x.observe(lambda _: self._show(), 'value')
+    self.maps.observe(lambda _: self._show(), 'chosen')
+
+# %% ../nbs/13_dashboard.ipynb #edd51753
+@patch
+def _thumbnail(self:EmbeddingInspector, i):
+    "The photograph, or where there is none the true tokens as colours"
+    path = self.photographs/self.store.samples[i]['key']
+    if path.is_file():
+        from eva_dit.encoders import centre_square, open_image
+        try: return data_uri(np.asarray(centre_square(open_image(path), 168).convert('RGB')), 'JPEG'), True
+        except (OSError, ValueError, SyntaxError): pass                      # a file that is no picture any more: shown by its tokens
+    z = self.source.eva_space.encode(self.store.rows([i])[0].to(self.source.eva_space.mean.device))[0, self.skip:].cpu()
+    return data_uri(colours(z, colour_basis(z)).reshape(*self.rows, 3)), False
+
+@patch
+def _turn_page(self:EmbeddingInspector, per:int=16):
+    "Thumbnails of a page, the first one chosen"
+    idx = self.store.indices(self.split.value)
+    self.page.max = max(1, -(-len(idx)//per))
+    self.shown = idx[(self.page.value - 1)*per:self.page.value*per].tolist()
+    tiles = []
+    for i in self.shown:
+        src, smooth = self._thumbnail(i)
+        tiles.append(dict(title=f'{self.store.samples[i]["key"]}: {self.store.samples[i].get("caption", "")}', src=src, smooth=smooth))
+    with self.gallery.hold_sync(): self.gallery.chosen, self.gallery.tiles = [0], tiles
+    self._choose(self.shown[0])
+
+@patch
+def _choose(self:EmbeddingInspector, i):
+    self.i = i
+    self.refresh()
+
+@patch
+def refresh(self:EmbeddingInspector):
+    "Sample anew, and show"
+    with self._lock:
+        self.look = Look(self.source, self.store, self.i, self.steps.value, self.solver.value, self.guidance.value, self.seed.value)
+        self.basis = colour_basis(self.look.z[0, self.skip:].cpu())
+        self._attention = {}
+        if self.near is None: self.near = Neighbours(self.store)
+        self.found.tiles = [dict(zip(('src', 'smooth'), self._thumbnail(j)), title=f'{self.store.samples[j]["key"]}: {self.store.samples[j].get("caption", "")}', note=f'{c:.3f}') for j, c in self.near.nearest(self.look.generated)]
+        if self.stop.max != self.steps.value: self.stop.max = self.steps.value
+        self.stop.value = self.steps.value
+        self._show()
+
+# %% ../nbs/13_dashboard.ipynb #36e23568
+@patch
+def _show(self:EmbeddingInspector):
+    "Pictures, curves and text of the present stop, token, block and head"
+    look = self.look
+    if look is None: return
+    with self._lock:
+        k, skip, (r, c) = min(self.stop.value, look.steps), self.skip, self.maps.chosen
+        t, grid = look.times[k].item(), lambda z: data_uri(colours(z[skip:].cpu(), self.basis).reshape(*self.rows, 3))
+        src, smooth = self._thumbnail(self.i)
+        sim = look.similarity[k, skip:]
+        tiles = [dict(title='photograph', src=src, smooth=True, note=self.store.samples[self.i].get('caption', ''))] if smooth else []
+        tiles += [dict(title='true tokens', src=grid(look.z[0]), tokens=True, note='first three principal components'),
+                  dict(title=f'on the way, t = {t:.2f}', src=grid(look.stops[k]), tokens=True, note='in the same colours'),
+                  dict(title='expected from there' if k < look.steps else 'generated', src=grid(look.clean[k]), tokens=True, note='in the same colours'),
+                  dict(title=f'similarity, mean {sim.mean():.3f}', src=data_uri(heat(sim.view(self.rows), 0., 1.)), tokens=True, values=sim.tolist(), note='cosine with the true token: 0 blue, 1 yellow')]
+        if k not in self._attention: self._attention[k] = look.attention(k)
+        token = skip + r*self.rows[1] + c
+        for kind, name in (('self_attn', 'self-attention'), ('cross_attn', 'cross-attention')):
+            m = self._attention[k].get(f'blocks.{self.block.value}.{kind}')
+            if m is None or m.shape[-1] != len(sim) + skip: continue
+            a = (m[:, token].mean(0) if self.head.value < 0 else m[self.head.value, token])[skip:]
+            tiles.append(dict(title=f'{name} of ({r}, {c})', src=data_uri(heat(a.view(self.rows), 0., a.max().item())), tokens=True, values=a.tolist(), note=f'block {self.block.value}, {"mean of heads" if self.head.value < 0 else f"head {self.head.value}"}; yellow: {a.max():.3f}'))
+        self.maps.tiles = tiles
+        self._draw_curves(k)
+        rank = self.near.rank(look.generated, self.i)
+        facts = [('image', self.store.samples[self.i]['key']), ('EVA similarity', f'{look.similarity[-1].mean():.3f}'), ('one step from noise', f'{look.similarity[0].mean():.3f}'), ('worst token', f'{look.similarity[-1].min():.3f}')]
+        if rank: facts.append(('finds itself', f'as number {rank} of {len(self.near.idx):,}'))
+        self.text.value = '<div class=eva-status><div class=eva-row>' + ''.join(f'<span class=eva-chip><span class=eva-name>{n}</span><b>{html.escape(str(v))}</b></span>' for n, v in facts) + '</div></div>'
+
+# %% ../nbs/13_dashboard.ipynb #50722694
+@patch
+def _make_curves(self:EmbeddingInspector):
+    ax = dict(gridcolor=line_color, linecolor=line_color, zeroline=False, title_font_size=11, tickfont_size=11, title_standoff=6)
+    line = lambda name, color, k, dash=None, mode='lines': go.Scatter(name=name, mode=mode, line=dict(color=color, width=2, dash=dash), marker=dict(size=9, color=color), hovertemplate='t = %{x:.2f}: %{y:.3f}', **_axes(k))
+    fig = LiveFigure([line('model', blue, 0), line('trivial', grey, 0, 'dot'), line('expected', blue, 1), line('on the way', orange, 1), line('here', red, 1, mode='markers')])
+    note = lambda x, title, sub: dict(text=f'<b>{title}</b><br><span style="font-size:11px">{sub}</span>', x=x, y=1.02, xref='paper', yref='paper', xanchor='left', yanchor='bottom', showarrow=False, font_size=13, align='left')
+    color = lambda c, s: f'<span style="color:{c}">{s}</span>   '
+    fig.update_layout(template='none', autosize=True, height=270, margin=dict(l=56, r=12, t=52, b=44), paper_bgcolor='rgba(0,0,0,0)', plot_bgcolor='rgba(0,0,0,0)', font=font, showlegend=False, hovermode='x unified', hoverlabel_font_size=11, uirevision='x',
+                      xaxis=dict(domain=[0, .45], title_text='t (0 noise, 1 data)', range=[0, 1], **ax), yaxis=dict(title_text='cosine', range=[-.1, 1.02], **ax), xaxis2=dict(domain=[.55, 1], anchor='y2', title_text='t along the trajectory', range=[0, 1], **ax), yaxis2=dict(anchor='x2', title_text='cosine', range=[-.1, 1.02], **ax),
+                      annotations=[note(0, 'Velocity similarity of this image', color(blue, 'model') + color(grey, 'knowing nothing: a multiple of x<sub>t</sub>')), note(.55, 'EVA similarity on the way', color(blue, 'expected clean tokens') + color(orange, 'the noisy tokens themselves'))])
+    return fig
+
+@patch
+def _draw_curves(self:EmbeddingInspector, k):
+    from eva_dit.flow import trivial_velocity_similarity
+    look, f32 = self.look, lambda x: np.asarray(x, dtype=np.float32)
+    t, times, means = look.t.cpu(), f32(look.times.cpu()), [f32(s.mean(1)) for s in (look.similarity, look.noisy_similarity)]
+    self.figure.put({0: dict(x=f32(t), y=f32(look.velocity)), 1: dict(x=f32(t), y=f32(trivial_velocity_similarity(t))), 2: dict(x=times, y=means[0]), 3: dict(x=times, y=means[1]), 4: dict(x=times[[k, k]], y=f32([means[0][k], means[1][k]]))})

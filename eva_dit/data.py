@@ -8,10 +8,10 @@ __all__ = ['format_version', 'dtypes', 'splits', 'group_of', 'assign_splits', 's
            'read_chunk', 'RidgeSums', 'with_one', 'fit_ridge']
 
 # %% ../nbs/07_data.ipynb #61339d0b
-import hashlib, io, math, pickle, re
+import hashlib, io, json, math, mmap, pickle, re
 from collections import OrderedDict
 from pathlib import Path
-import torch
+import numpy as np, torch
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -162,7 +162,7 @@ _dtype_names = dict(F16='fp16', BF16='bf16', F32='fp32')         # safetensors' 
 
 class EmbeddingStore:
     "A folder of paired EVA and CLIP tokens, read by memory map"
-    max_open = 4096                                               # shards that are mapped at a time
+    max_open, keep = 4096, 2**28                                  # shards that are mapped at a time, and bytes that may stay resident
     def __init__(self,
                  folder, # the store
                  cls:bool=False # with the CLS token in front (257 tokens, `cls_patch`) or without (256, `patch_only`)?
@@ -176,7 +176,7 @@ class EmbeddingStore:
         self.has_cls = m.get('cls', True)
         if cls and not self.has_cls: raise UserError(f'{folder} holds no CLS tokens, so cls_patch is not possible; use --training_mode patch_only.')
         self.grid, self.eva_dim, self.clip_dim, self.dtype = tuple(m['grid']), m['eva_dim'], m['clip_dim'], dtypes[_dtype_names[m['dtype']]]
-        self.samples, self._offsets, self._open = [], [0], OrderedDict()
+        self.samples, self._offsets, self._open, self._touched = [], [0], OrderedDict(), 0
         for i, shard in enumerate(m['shards']):
             self.samples += self._check(i, shard)['samples']; self._offsets.append(len(self.samples))
         self._bounds = torch.tensor(self._offsets)
@@ -204,12 +204,22 @@ class EmbeddingStore:
         except FileNotFoundError as e: raise UserError(f'The shard {self._path(i)} is missing; restore it or extract again.') from e
         except SafetensorError as e: raise UserError(f'The shard {self._path(i)} is damaged ({e}); delete it and its .json and manifest.json, and run eva_dit_extract again.') from e
 
-    def _tensors(self, i):
-        "The mapped tensors of shard `i`"
+    def _mapped(self, i):
+        "The bytes of shard `i`, where its EVA and CLIP tokens begin, and the mapping itself"
         if i in self._open: return self._open[i]
-        with self._opened(i) as f: self._open[i] = f.get_tensor('eva'), f.get_tensor('clip')
+        with self._opened(i), open(self._path(i), 'rb') as f:      # eight bytes of length, a header in JSON, and the tensors
+            n = int.from_bytes(f.read(8), 'little')
+            header, m = json.loads(f.read(n)), mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        self._open[i] = np.frombuffer(m, np.uint8), [8 + n + header[k]['data_offsets'][0] for k in ('eva', 'clip')], m
         if len(self._open) > self.max_open: self._open.popitem(last=False)
         return self._open[i]
+
+    def _give_back(self, n):
+        "Count `n` bytes that were read, and let the system have the pages from time to time"
+        self._touched += n
+        if self._touched < self.keep or not hasattr(mmap.mmap, 'madvise'): return
+        self._touched = 0
+        for _, _, m in list(self._open.values()): m.madvise(mmap.MADV_DONTNEED)
 
 # %% ../nbs/07_data.ipynb #b7bfe3fd
 @patch
@@ -220,9 +230,15 @@ def rows(self:EmbeddingStore,
     idx = torch.as_tensor(indices, dtype=torch.long)
     if len(idx) and not 0 <= idx.min() <= idx.max() < len(self): raise IndexError(f'rows {idx.min()} to {idx.max()} of a store of {len(self)} samples')
     shard, first = torch.bucketize(idx, self._bounds[1:], right=True), int(self.has_cls and not self.cls)
-    out = [torch.empty(len(idx), self.manifest['tokens'] - first, d, dtype=self.dtype) for d in (self.eva_dim, self.clip_dim)]
+    T, dims = self.manifest['tokens'], (self.eva_dim, self.clip_dim)
+    out = [torch.empty(len(idx), T - first, d, dtype=self.dtype) for d in dims]
+    to, sizes = [o.view(torch.uint8).flatten(1).numpy() for o in out], [d*self.dtype.itemsize for d in dims]       # bytes, for numpy has no bf16
     for j, (i, k) in enumerate(zip(shard.tolist(), idx.tolist())):
-        for o, x in zip(out, self._tensors(i)): o[j] = x[k - self._offsets[i], first:]
+        data, starts, _ = self._mapped(i)
+        for o, start, size in zip(to, starts, sizes):
+            a = start + ((k - self._offsets[i])*T + first)*size
+            o[j] = data[a:a + (T - first)*size]
+        self._give_back(T*sum(sizes))
     return tuple(out)
 
 @patch

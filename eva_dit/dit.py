@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['presets', 'timestep_sinusoids', 'TimestepEmbedding', 'SwiGLU', 'swiglu_width', 'DiTConfig', 'DiTBlock', 'EvaDiT',
-           'masked_mean', 'check_inputs', 'cost', 'watch', 'check_weights', 'read_weights']
+           'masked_mean', 'check_inputs', 'cost', 'capture', 'check_weights', 'read_weights']
 
 # %% ../nbs/03_dit.ipynb #a105ac45
 import math, os, types
@@ -183,13 +183,13 @@ class DiTBlock(nn.Module):
                )->Tensor: # (B, N, D)
         "Attention and SwiGLU, each between two norms and behind a gate"
         s1, g1, s2, g2 = self.ada(F.silu(e))[:, None].chunk(4, -1)                              # (B, 1, D) each
-        n = self.attn_norm(y)*(1 + s1)                                                          # (B, N, D)
+        n = self.attn_norm(y, 1 + s1)                                                           # (B, N, D)
         heads = self.self_attn(n, rope_q=rope, rope_k=rope)                                     # (B, N, H, P)
         cross = self.cross_attn(n, self.cond_norm(c), rope_q=rope, rope_k=cond_rope, mask=mask) # (B, N, H, P)
         heads = heads + self.cross_gate.tanh()[:, None]*cross                                   # (B, N, H, P)
-        y = y + g1.tanh()*self.attn_norm_out(self.out(heads.flatten(-2)))                       # (B, N, D)
-        m = self.mlp(self.mlp_norm(y)*(1 + s2))                                                 # (B, N, D)
-        return y + g2.tanh()*self.mlp_norm_out(m)                                               # (B, N, D)
+        y = y + self.attn_norm_out(self.out(heads.flatten(-2)), g1.tanh())                      # (B, N, D)
+        m = self.mlp(self.mlp_norm(y, 1 + s2))                                                  # (B, N, D)
+        return y + self.mlp_norm_out(m, g2.tanh())                                              # (B, N, D)
 
 # %% ../nbs/03_dit.ipynb #e1ffb32d
 class EvaDiT(nn.Module, PyTorchModelHubMixin, library_name='eva_dit', tags=['diffusion-transformer', 'rectified-flow']):
@@ -241,7 +241,7 @@ class EvaDiT(nn.Module, PyTorchModelHubMixin, library_name='eva_dit', tags=['dif
             if self.gradient_checkpointing: y = checkpoint(block, y, c, e, rope, cond_rope, mask, use_reentrant=False, preserve_rng_state=False)
             else: y = block(y, c, e, rope, cond_rope, mask)                           # (B, N, D)
         out = self.head(self.head_norm(y)*(1 + self.head_ada(F.silu(e)))[:, None])    # (B, N, E)
-        return out if self.gate is None else out + self.gate(te)[:, None]*x_t         # (B, N, E)
+        return out if self.gate is None else torch.addcmul(out, self.gate(te)[:, None], x_t)   # (B, N, E)
 
     def _condition(self, x_t, cond, drop):
         "The null condition where there is none, or where it is dropped"
@@ -298,7 +298,7 @@ def _check_range(t):
     if not (low >= -1e-6 and high <= 1 + 1e-6):        # the margin is for rounding; also refuses NaN
         raise UserError(f"t goes from {low:.4g} to {high:.4g}, but must be in [0, 1], 0 for noise and 1 for data{'; divide timesteps of 0 to 1000 by 1000' if high > 1 else ''}.")
 
-# %% ../nbs/03_dit.ipynb #665a5d8c
+# %% ../nbs/03_dit.ipynb #5cc2b643
 @patch
 def __repr__(self:EvaDiT):
     c, D, n = self.config, self.config.width, lambda m: sum(p.numel() for p in m.parameters())
@@ -324,17 +324,17 @@ def cost(config:DiTConfig,
     token = 2*D*D + 2*D*KP + D*D + 3*D*F_                                   # two queries, keys and values, projection, SwiGLU
     layer = 2*N*token + 2*M*2*D*KP + 4*N*(N + M)*D + 2*4*T*D                # and cross-attention's keys, scores, AdaLN
     outside = 2*N*2*c.eva_dim*D + 2*M*(c.clip_dim + D)*D + 2*(256*T + T*T + T*D + c.pool*D*T + c.gate*T*c.eva_dim)
-    kept = N*D*(25 + 8*c.kv_heads/c.heads + 4*F_/D)
+    kept = N*D*(21 + 8*c.kv_heads/c.heads + 4*F_/D)
     return dict(parameters=n, flops=(c.layers*layer + outside)/N, optimiser=16*n, activations=4*(c.layers*kept + N*(6*D + c.eva_dim + c.clip_dim)),
                 activations_checkpointed=4*(kept + N*((6 + c.layers)*D + c.eva_dim + c.clip_dim)))
 
-# %% ../nbs/03_dit.ipynb #de6a8b8e
+# %% ../nbs/03_dit.ipynb #087a6447
 def _rms(x): return x.detach().float().square().mean((1, 2)).sqrt()                     # (B,)
 
 @contextmanager
-def watch(model:EvaDiT, # not compiled
-          maps:bool=True # keep the attention maps, too: B x H x N x M numbers for each attention
-         ):
+def capture(model:EvaDiT, # not compiled
+            maps:bool=True # keep the attention maps, too: B x H x N x M numbers for each attention
+           ):
     "Within the block, calls of `model` fill `seen.maps` and `seen.norms`, by name of the module; the last call counts"
     seen, hooks, entered = types.SimpleNamespace(maps={}, norms={}), [], {}
     def attention(name):
@@ -352,7 +352,7 @@ def watch(model:EvaDiT, # not compiled
     finally:
         for h in hooks: h.remove()
 
-# %% ../nbs/03_dit.ipynb #9e4ca8e5
+# %% ../nbs/03_dit.ipynb #52203dd4
 def check_weights(model:nn.Module,
                   state:dict, # name: tensor
                   where:str='The state dict' # what holds the tensors, for the message
@@ -391,7 +391,7 @@ def from_state(cls:EvaDiT,
         if table is not None: table.build(model.x_embed.weight.device, torch.promote_types(model.x_embed.weight.dtype, torch.float32))
     return model.eval()
 
-# %% ../nbs/03_dit.ipynb #c0d9ba51
+# %% ../nbs/03_dit.ipynb #f1029a7b
 def _read_config(file):
     "The `DiTConfig` in `config.json`; unknown fields are refused"
     fields = read_json(file, 'model configuration')
