@@ -70,6 +70,7 @@ class Attention(nn.Module):
         o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=self.heads != self.kv_heads)
         return o.transpose(1, 2)
 
+# %% ../nbs/02_attention.ipynb #d4e1b956
 def attention_maps(q:Tensor, # (B, H, N, P)
                    k:Tensor, # (B, K, M, P)
                    v:Tensor, # (B, K, M, P)

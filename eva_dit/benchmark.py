@@ -7,15 +7,19 @@ __all__ = ['registry', 'Row', 'Skip', 'rows', 'interleaved', 'peak_memory', 'cou
            'lumina', 'eva_dit_benchmark']
 
 # %% ../nbs/15_benchmark.ipynb #4d2baffe
-import platform, statistics, time, weakref
+import pickle, platform, shutil, statistics, tempfile, time, weakref
 from dataclasses import dataclass
+from pathlib import Path
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from fastcore.script import call_parse
-from .core import UserError, command, write_json
+from .core import UserError, check_space, command, write_json
+from .data import EmbeddingStore, StepSampler, loader, read_pickle, write_manifest, write_shard
 from .dit import DiTConfig, EvaDiT, cost, swiglu_width
+from .encoders import clip_encoder, eva_encoder, place, preprocess
+from .extraction import extract
 
 # %% ../nbs/15_benchmark.ipynb #9159bb50
 @dataclass
@@ -227,6 +231,85 @@ def _share_of_the_machine(device, quick):
         a, limit = interleaved(step, product, rounds=rounds, device=device)
         rate = 3*cost(config)['flops']*config.tokens*batch/a
         yield Row(f"{size} B={batch} {precision} {'compiled' if cuda else 'eager'}, forward + backward", rate/1e9, flops/limit/1e9, 'GFLOP/s', 'a large matrix product', at_least=.5 if cuda else None)
+
+# %% ../nbs/15_benchmark.ipynb #efe35110
+def _make_store(folder, n, E, per_shard=125):
+    "Random tokens: n images of 257 x E, and hardly any conditioning"
+    check_space(folder, n*257*(E + 8)*2, 'The rows of the benchmark')
+    g = torch.Generator().manual_seed(0)
+    shards = [range(i, min(i + per_shard, n)) for i in range(0, n, per_shard)]
+    for i, part in enumerate(shards):
+        eva, clip = (torch.randn(len(part), 257, d, generator=g).half() for d in (E, 8))
+        write_shard(folder, i, eva, clip, [dict(key=str(j), caption='', group=str(j), split='train') for j in part])
+    write_manifest(folder, len(shards), grid=[16, 16], encoders={})
+    return EmbeddingStore(folder)
+
+def _rates(functions, n, E, rounds):
+    "GB in a second of one core, of functions of 8 random row numbers below `n`, which take turns; the draws are the same for all of them"
+    g, threads, seconds = torch.Generator().manual_seed(1), torch.get_num_threads(), [[] for _ in functions]
+    torch.set_num_threads(1)
+    try:
+        for i in range(rounds + 1):
+            idx = torch.randint(0, n, (8,), generator=g)
+            for f, times in zip(functions, seconds):
+                start = time.process_time()
+                f(idx)
+                if i: times.append(time.process_time() - start)
+    finally: torch.set_num_threads(threads)
+    return [8*256*E*2/1e9/statistics.median(t) for t in seconds]
+
+@rows('data')
+def _store(device, quick):
+    from psutil import Process
+    n, E, rounds = (50, 512, 3) if quick else (1000, 4096, 40)
+    with tempfile.TemporaryDirectory() as folder:
+        store = _make_store(Path(folder), n, E)
+        chunk = torch.cat([store.rows(range(i, min(i + 25, n)))[0] for i in range(0, min(n, 125), 25)])
+        m, size = len(chunk), n*257*E*2/1e6
+        def one_by_one(idx):
+            out = torch.empty(8, 256, E, dtype=torch.half)
+            for j, i in enumerate(idx.tolist()): out[j] = chunk[i % m]
+            return out
+        read, gather, copy = _rates((lambda i: store.rows(i)[0], lambda i: chunk[i % m], one_by_one), n, E, rounds)
+        name = f'random rows of 256 x {E}, {size/1e3:.2g} GB store'
+        yield Row(name, read, gather, 'GB/s', 'the same rows in memory, memory[indices]', at_least=.7)
+        yield Row(name, read, copy, 'GB/s', 'the same rows in memory, copied one by one', at_least=.7)
+        yield Row(name, read, 1.5, 'GB/s', 'a fixed goal', at_least=1.)
+        with open(f'{folder}/chunk.pkl', 'wb') as f: pickle.dump(dict(eva=chunk), f)
+        chunk = None                                                        # it must not count as memory
+        a, b = _rates((lambda i: store.rows(i)[0], lambda i: read_pickle(f'{folder}/chunk.pkl')['eva'][i]), m, E, 3)
+        yield Row(f'8 random of {m} rows', a, b, 'GB/s', 'a pickle chunk of these rows', at_least=10.)
+        store, before, peak = EmbeddingStore(folder), Process().memory_info().rss, 0
+        for _ in loader(store, StepSampler(store.indices(), 8).from_step(0, n//8)): peak = max(peak, Process().memory_info().rss - before)
+        yield Row('resident memory gained, all rows in random order', peak/1e6, size, 'MB', 'the size of the store', at_most=None if quick else .25)
+
+# %% ../nbs/15_benchmark.ipynb #3ecc4b73
+def _photographs(folder, n, side):
+    "n crops of photographs, as JPEG"
+    from PIL import Image
+    from skimage import data
+    pictures = [Image.fromarray(getattr(data, name)()).convert('RGB') for name in ('astronaut', 'coffee', 'chelsea')]
+    for i in range(n): pictures[i % 3].crop((i % 40, i % 30, i % 40 + 256, i % 30 + 256)).resize((side, side)).save(folder/f'{i:05}.jpg')
+
+@rows('extraction')
+def _extraction(device, quick):
+    from PIL import Image
+    cuda, n, batch, rounds = device.type == 'cuda', *((8, 4, 1) if quick else (96, 16, 5))
+    towers = (eva_encoder('EVA02-L-14', 'random'), clip_encoder('random')) if cuda and not quick else (eva_encoder('demo'), clip_encoder('demo'))
+    if cuda and not quick: n, batch = 2048, 64
+    eva, clip = (place(t, device) for t in towers)
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = Path(folder)/'images', Path(folder)/'store'
+        source.mkdir(); _photographs(source, n, 256)
+        decoded = [preprocess(Image.open(f), eva.image_size) for f in sorted(source.iterdir())]
+        ready = [torch.stack(decoded[i:i + batch]) for i in range(0, n, batch)]
+        def alone():
+            for x in ready: eva(x); clip(x)
+        def whole():
+            shutil.rmtree(out, ignore_errors=True)
+            extract(source, out, eva, clip, batch_size=batch, shard_size=2*batch, workers=8 if cuda else 2, progress=False)
+        a, b = interleaved(whole, alone, rounds=rounds, device=device)
+    yield Row(f'extraction, {eva.name} and {clip.name}', n/a, n/b, 'images/s', 'the towers alone', at_least=.95)
 
 # %% ../nbs/15_benchmark.ipynb #cfef8109
 @call_parse

@@ -6,7 +6,7 @@
 __all__ = ['blip3o_config', 'blip3o_names', 'to_blip3o', 'from_blip3o']
 
 # %% ../nbs/12_blip3o.ipynb #11b356b2
-import dataclasses, re
+import dataclasses, functools, re
 from collections.abc import Mapping
 from pathlib import Path
 import torch
@@ -152,7 +152,7 @@ def from_blip3o(weights, # state dict, or path of a safetensors file, a folder, 
     theirs.pop('pad_token', None)                                     # Lumina-Next has one and never uses it
     config = _config(theirs, shape)
     _check_names(config, theirs, where)
-    dtype = max({v.dtype for v in theirs.values()}, key=lambda d: d.itemsize)
+    dtype = functools.reduce(torch.promote_types, (v.dtype for v in theirs.values()))
     stacked = {ours: torch.cat([theirs[n].to(dtype) for n in parts]) for ours, parts in blip3o_names(config.layers, config.qk_norm != 'none').items()}
     return EvaDiT.from_state(config, {k: -v if k.startswith('head.') else v for k, v in stacked.items()}, where)
 

@@ -8,10 +8,10 @@ __all__ = ['format_version', 'dtypes', 'splits', 'group_of', 'assign_splits', 's
            'read_chunk', 'RidgeSums', 'with_one', 'fit_ridge']
 
 # %% ../nbs/07_data.ipynb #61339d0b
-import hashlib, io, json, math, mmap, pickle, re
+import ctypes, hashlib, io, json, math, pickle, re, sys
 from collections import OrderedDict
 from pathlib import Path
-import numpy as np, torch
+import torch
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -205,21 +205,22 @@ class EmbeddingStore:
         except SafetensorError as e: raise UserError(f'The shard {self._path(i)} is damaged ({e}); delete it and its .json and manifest.json, and run eva_dit_extract again.') from e
 
     def _mapped(self, i):
-        "The bytes of shard `i`, where its EVA and CLIP tokens begin, and the mapping itself"
+        "The bytes of shard `i`, and where its EVA and CLIP tokens begin"
         if i in self._open: return self._open[i]
         with self._opened(i), open(self._path(i), 'rb') as f:      # eight bytes of length, a header in JSON, and the tensors
             n = int.from_bytes(f.read(8), 'little')
-            header, m = json.loads(f.read(n)), mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
-        self._open[i] = np.frombuffer(m, np.uint8), [8 + n + header[k]['data_offsets'][0] for k in ('eva', 'clip')], m
+            header, size = json.loads(f.read(n)), f.seek(0, 2)
+        data = torch.empty(0, dtype=torch.uint8).set_(torch.UntypedStorage.from_file(str(self._path(i)), False, size))     # keeps no file open, unlike Python's mmap
+        self._open[i] = data.numpy(), [8 + n + header[k]['data_offsets'][0] for k in ('eva', 'clip')]
         if len(self._open) > self.max_open: self._open.popitem(last=False)
         return self._open[i]
 
     def _give_back(self, n):
         "Count `n` bytes that were read, and let the system have the pages from time to time"
         self._touched += n
-        if self._touched < self.keep or not hasattr(mmap.mmap, 'madvise'): return
-        self._touched = 0
-        for _, _, m in list(self._open.values()): m.madvise(mmap.MADV_DONTNEED)
+        if self._touched < self.keep or sys.platform != 'linux': return
+        self._touched, libc, dont_need = 0, ctypes.CDLL(None), 4
+        for data, _ in list(self._open.values()): libc.madvise(ctypes.c_void_p(data.ctypes.data), ctypes.c_size_t(len(data)), dont_need)
 
 # %% ../nbs/07_data.ipynb #b7bfe3fd
 @patch
@@ -234,7 +235,7 @@ def rows(self:EmbeddingStore,
     out = [torch.empty(len(idx), T - first, d, dtype=self.dtype) for d in dims]
     to, sizes = [o.view(torch.uint8).flatten(1).numpy() for o in out], [d*self.dtype.itemsize for d in dims]       # bytes, for numpy has no bf16
     for j, (i, k) in enumerate(zip(shard.tolist(), idx.tolist())):
-        data, starts, _ = self._mapped(i)
+        data, starts = self._mapped(i)
         for o, start, size in zip(to, starts, sizes):
             a = start + ((k - self._offsets[i])*T + first)*size
             o[j] = data[a:a + (T - first)*size]

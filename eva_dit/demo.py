@@ -128,6 +128,6 @@ def eva_dit_demo(
     "The whole job on real photographs, offline, in minutes: crops, tokens, training, evaluation, report"
     start = time.time()
     try: result = demo(output_dir, no_gate, max_steps, crops, held_out_crops, seed)
-    except KeyboardInterrupt: print('\nGive the same command to go on from here.'); raise
+    except KeyboardInterrupt: return print('\nGive the same command to go on from here.')       # finished work is kept: exit status 0
     print(f'\n{result}\n\nDone in {(time.time() - start)/60:.1f} minutes.')
     for what, where in dict(run='run', metrics='evaluation/metrics.json', report='evaluation/report.html').items(): print(f'  {what:<8} {Path(output_dir)/where}')

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['clip_mean', 'clip_std', 'precisions', 'eva_clip_large', 'centre_square', 'preprocess', 'open_image', 'Encoder',
            'fingerprint', 'place', 'random_weights', 'demo_eva', 'demo_clip', 'require_hub', 'is_path',
-           'eva_from_config', 'eva_state', 'read_weights', 'eva_from_folder', 'hub_folder', 'eva_encoder',
-           'clip_encoder']
+           'eva_from_config', 'eva_state', 'read_weights', 'weight_files', 'eva_from_folder', 'hub_folder',
+           'eva_encoder', 'clip_encoder']
 
 # %% ../nbs/06_encoders.ipynb #1e5448df
 import contextlib, hashlib, os, pickle, socket
@@ -255,20 +255,26 @@ def read_weights(folder, # with model.safetensors or pytorch_model.bin, whole or
                  prefix:str='' # only weights whose names begin so; it is cut off
                 )->dict:
     "Weights of a repository in the layout of transformers, in one file or many"
-    folder = Path(folder)
-    for stem, suffix in (('model', 'safetensors'), ('pytorch_model', 'bin')):
-        index, single = folder/f'{stem}.{suffix}.index.json', folder/f'{stem}.{suffix}'
-        if not (index.exists() or single.exists()): continue
-        files = sorted({f for k, f in read_json(index, 'index of weights')['weight_map'].items() if k.startswith(prefix)}) if index.exists() else [single.name]
-        state = {}
-        for f in files:
-            if not (folder/f).is_file(): raise UserError(f'{folder} has no file {f}, which its index names; download it again.')
-            with _loading(folder/f, folder.name):
-                part = load_file(folder/f) if suffix == 'safetensors' else torch.load(folder/f, map_location='cpu', mmap=True, weights_only=True)
-            state.update({k[len(prefix):]: v for k, v in part.items() if k.startswith(prefix)})
-        return state
-    raise UserError(f'{folder} holds neither model.safetensors nor pytorch_model.bin, whole or in parts; give the folder of a model.')
+    state, files = {}, weight_files(folder, prefix)
+    if not files: raise UserError(f'{folder} holds neither model.safetensors nor pytorch_model.bin, whole or with all its parts; give the folder of a model.')
+    for f in files:
+        with _loading(f, Path(folder).name):
+            part = load_file(f) if f.suffix == '.safetensors' else torch.load(f, map_location='cpu', mmap=True, weights_only=True)
+        state.update({k[len(prefix):]: v for k, v in part.items() if k.startswith(prefix)})
+    return state
 
+def weight_files(folder, # of a repository
+                 prefix:str='' # only files with weights whose names begin so
+                )->list: # paths; none if a file is missing
+    "The files that hold a model's weights, all of them or none"
+    for name in ('model.safetensors', 'pytorch_model.bin'):
+        index, single = Path(folder)/f'{name}.index.json', Path(folder)/name
+        files = [single]
+        if index.exists(): files = sorted({index.with_name(f) for k, f in read_json(index, 'index of weights')['weight_map'].items() if k.startswith(prefix)})
+        if files and all(f.is_file() for f in files): return files
+    return []
+
+# %% ../nbs/06_encoders.ipynb #adf72353
 def eva_from_folder(folder # with config.json and weights
                    )->nn.Module:
     "The vision tower of EVA-CLIP-8B or a relative from its repository's files, without the repository's code"
@@ -285,12 +291,15 @@ def eva_from_folder(folder # with config.json and weights
 # %% ../nbs/06_encoders.ipynb #95cac02f
 def hub_folder(repo:str, # on the Hub
                patterns:list, # of the files that are needed
+               whole, # function(folder): is everything there?
                way_out:str # what to do if the Hub cannot be reached, for the message
               )->Path:
     "The files of a repository as a local folder, from the cache or the Hub"
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-    try: return Path(snapshot_download(repo, allow_patterns=patterns, local_files_only=True))
+    try:
+        folder = Path(snapshot_download(repo, allow_patterns=patterns, local_files_only=True))
+        if whole(folder): return folder
     except HFValidationError as e: raise UserError(f'{repo!r} is neither a local folder nor a name on the Hub; {way_out}.') from e
     except OSError: pass                            # not in the cache
     require_hub(repo, way_out)
@@ -301,7 +310,7 @@ def _large_tower(where, trust_remote_code):
     "The tower of an EVA-CLIP repository (a local folder or on the Hub), and a function from it and images to raw tokens if it is not timm's"
     if not is_path(where):
         weights = ['config.json', 'model*.safetensors', 'model.safetensors.index.json', 'pytorch_model*.bin', 'pytorch_model.bin.index.json']
-        where = hub_folder(where, weights + ['*.py']*trust_remote_code, 'give --eva_weights the local folder of the repository, or use --eva_model demo, the built-in random tower')
+        where = hub_folder(where, weights + ['*.py']*trust_remote_code, lambda f: (f/'config.json').exists() and weight_files(f) and (any(f.glob('*.py')) or not trust_remote_code), 'give --eva_weights the local folder of the repository, or use --eva_model demo, the built-in random tower')
     folder = Path(where).expanduser()
     if not (folder/'config.json').is_file(): raise UserError(f'{where} is not a folder with a config.json; give the folder of an EVA-CLIP repository.')
     if not trust_remote_code: return eva_from_folder(folder), None
@@ -347,7 +356,7 @@ def _eva_trunk(name, weights, trust_remote_code):
 def _eva_from_hub(repo, trust_remote_code):
     "As `_eva_trunk`, for a Hub repository in either layout"
     way_out = 'give --eva_model a local folder, or demo, the built-in random tower'
-    if (hub_folder(repo, ['*config.json'], way_out)/'open_clip_config.json').exists(): return _open_clip_repository(repo, 'hf-hub'), repo, repo, False, None
+    if (hub_folder(repo, ['*config.json'], lambda f: any(f.glob('*config.json')), way_out)/'open_clip_config.json').exists(): return _open_clip_repository(repo, 'hf-hub'), repo, repo, False, None
     trunk, raw = _large_tower(repo, trust_remote_code)
     return trunk, repo, repo, False, raw
 

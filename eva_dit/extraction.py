@@ -332,7 +332,9 @@ def claim(folder, # where the store is made
         launch = _take(f, folder, meeting) if rank == 0 else _join(f, folder, meeting, wait)
         _claims[folder] = launch
         try: yield launch
-        finally: del _claims[folder]
+        finally:
+            del _claims[folder]
+            if [p.name for p in folder.iterdir()] == ['.lock']: (folder/'.lock').unlink()     # nothing came of it
 
 def _flock(f, how, wait=False):
     "Lock a file, exclusively (EX) or together with others (SH); False if somebody else has it"
@@ -688,8 +690,8 @@ def eva_dit_extract(
     source = open_images(input_dir, held_out, group_by, caption_column, image_column, key_column, dataset_config, dataset_split)
     with claim(_check_output(output_dir)):                       # loading towers takes a while: mistakes first
         device = pick_device(device or _own_device())
+        clip = place(clip_encoder(clip_model, clip_layer, pool), device, precision, compile)       # the smaller one first
         eva = place(eva_encoder(eva_model, eva_weights, eva_tokens, pool, eva_image_size, trust_remote_code), device, precision, compile)
-        clip = place(clip_encoder(clip_model, clip_layer, pool), device, precision, compile)
         _say(extract(source, output_dir, eva, clip, batch_size, held_out, shard_size, dtype, workers))
 
 def _held_out(text):
