@@ -110,7 +110,7 @@ def demo(output_dir, # the folder for everything
         Trainer(dataclasses.replace(config, resume=(out/'run/config.json').exists())).fit(progress)
 
     say('4/4  Evaluation: held-out photographs, against honest baselines')
-    result = evaluate(Checkpoint(out/'run'), store, seed=seed, progress=progress)
+    result = evaluate(Checkpoint(out/'run'), store, seed=seed, probe_samples=2, progress=progress)
     write_evaluation(result, out/'evaluation', out/'images', ' '.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
     return result
 

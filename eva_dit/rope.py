@@ -96,6 +96,7 @@ class Rotary(nn.Module):
         self.build(self.cos.device, torch.promote_types(self.cos.dtype, torch.float32))
         return self
 
-    def forward(self)->tuple:
+    @property
+    def table(self)->tuple:
         "Cosines and sines, each (N, P/2)"
         return self.cos, self.sin

@@ -44,14 +44,14 @@ class TrainConfig:
     gradient_accumulation_steps:int = 1 # parts that a batch is computed in: the same result in less memory
     num_epochs:int = 10                 # passes over the training data
     max_steps:int = 0                   # stop after this many steps instead (0: num_epochs decides)
-    learning_rate:float = 0.            # peak (0: 2e-3 * 96/width)
+    learning_rate:float = 0.            # peak (0: 2e-3 * 96/width, twice that in an overfitting test)
     lr_schedule:str = 'cosine'          # after the warm-up: cosine, constant, or wsd (constant, then down over the last fifth)
     warmup_steps:int = 100              # rise of the learning rate
     weight_decay:float = .01            # of matrices
     max_grad_norm:float = 1.            # gradients are clipped to this
     ema_decay:float = .9995             # of the averaged weights, reached gradually
     time_shift:float = 3.               # training times move towards noise by this
-    condition_dropout:float = .1        # share of images that are trained with the null condition
+    condition_dropout:float = .1        # share of images that are trained with the null condition (none in an overfitting test)
     overfit_test_size:int = 0           # train and evaluate on just this many images: can the model learn at all?
     eval_every:int = 500                # steps between measurements of EVA similarity
     eval_num_samples:int = 32           # images to measure it on
@@ -275,7 +275,7 @@ def _build(self:Trainer):
     self.dit_config = DiTConfig.preset(c.model_size, eva_dim=s.eva_dim, clip_dim=s.clip_dim, grid=s.grid, cls=s.cls, gate=not c.no_gate)
     self.raw = raw = EvaDiT(self.dit_config).to(self.device)
     self.flow, self.ema = c.flow, copy.deepcopy(raw).eval().requires_grad_(False)
-    self.lr, self.parameters, raw.gradient_checkpointing = c.learning_rate or 2e-3*96/self.dit_config.width, raw.num_parameters(), c.gradient_checkpointing
+    self.lr, self.parameters, raw.gradient_checkpointing = c.learning_rate or (4e-3 if c.overfit_test_size else 2e-3)*96/self.dit_config.width, raw.num_parameters(), c.gradient_checkpointing
     self.sharded = self.accelerator.distributed_type == DistributedType.FSDP or self.accelerator.num_processes > 1 and os.environ.get('ACCELERATE_USE_FSDP') == 'true'
     if self.sharded: self._shard()
     if c.compile and c.debug_mode: self.notes.append('--debug_mode looks into every layer, so --compile is left out.')
@@ -338,7 +338,7 @@ def _draw(self:Trainer, n):
     g = torch.Generator(self.device).manual_seed(seed % 2**63)
     first = n*self.accelerator.process_index
     mine = slice(first, first + n)
-    drop = torch.rand(self.batch_size, generator=g, device=self.device)[mine] < self.config.condition_dropout
+    drop = torch.rand(self.batch_size, generator=g, device=self.device)[mine] < (0. if self.config.overfit_test_size else self.config.condition_dropout)
     t = self.flow.times(self.batch_size, g)[mine]
     x_0 = torch.empty(n, self.dit_config.tokens, self.store.eva_dim, device=self.device)
     for i, x in enumerate(x_0): x.normal_(generator=g.manual_seed((seed*1_000_003 + first + i + 1)*2_654_435_761 % 2**63))
