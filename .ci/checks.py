@@ -34,11 +34,14 @@ def imports():
     return wrong + [f'{o} has no notebook' for o in orphans]
 
 def requirements():
-    "Every package that the library imports is a runtime requirement in settings.ini, not only one for development"
+    "Every package that the library imports is a runtime requirement in settings.ini, but for those that it can do without (`except ImportError`)"
     cfg = ConfigParser(delimiters=['=']); cfg.read(root/'settings.ini')
     normal = lambda s: re.split(r'[<>=!~\[]', s)[0].lower().replace('_', '-')
     required = {normal(r) for r in cfg['DEFAULT']['requirements'].split()}
     trees = {p.name: ast.parse(p.read_text()) for p in (root/'eva_dit').glob('*.py')}
+    for t in trees.values():                                           # what may be missing is not required
+        for n in ast.walk(t):
+            if isinstance(n, ast.Try) and any(getattr(h.type, 'id', '') == 'ImportError' for h in n.handlers): n.body = []
     roots = {(name, (n.module if isinstance(n, ast.ImportFrom) else a.name).split('.')[0]) for name, t in trees.items() for n in ast.walk(t)
              if isinstance(n, ast.Import) or isinstance(n, ast.ImportFrom) and not n.level for a in n.names}
     dists = packages_distributions()
@@ -50,7 +53,7 @@ def readme():
     with tempfile.TemporaryDirectory() as d:
         subprocess.run([sys.executable, root/'.ci/readme.py', f'{d}/README.md'], check=True)
         same = Path(f'{d}/README.md').read_text() == (root/'README.md').read_text()
-    images = [i for i in re.findall(r'\]\((nbs/[^)#]+)\)', (root/'README.md').read_text()) if not (root/i).exists()]
+    images = [i for i in re.findall(r'\]\((?![a-z]+:|#)([^)#\s]+)', (root/'README.md').read_text()) if not (root/i).exists()]
     return ([] if same else ['README.md differs from nbs/index.ipynb; run python .ci/readme.py']) + [f'README.md points to {i}, which is not there' for i in images]
 
 def docs():
@@ -81,8 +84,8 @@ def lacking(name, f):
     from fastcore.docments import docments
     if not (inspect.getdoc(f) or '').strip(): yield f'{name} has no docstring'
     comments = docments(f)
-    for p in inspect.signature(f).parameters:
-        if p not in ('self', 'cls') and not p.startswith('_') and not comments.get(p): yield f'{name}: the parameter {p} has no comment'
+    for p, about in inspect.signature(f).parameters.items():          # comments of *args and **kwargs cannot be read
+        if p not in ('self', 'cls') and not p.startswith('_') and about.kind not in (about.VAR_POSITIONAL, about.VAR_KEYWORD) and not comments.get(p): yield f'{name}: the parameter {p} has no comment'
 
 def lacking_in_class(name, c):
     "What the documentation of a class lacks: a docstring, a comment for each field or parameter, a docstring for each method"
