@@ -193,7 +193,7 @@ def watch_test(s, at, folder):
         n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 2, 'they move'); assert phase() == 'live'; s.shot('watch')
         command_line = [sys.executable, '-m', 'voila', '--no-browser', f'--port={(port := free_port())}', '--Voila.ip=127.0.0.1', '--show_tracebacks=True', '--MappingKernelManager.cull_idle_timeout=60', 'watch.ipynb']
         with server(command_line, folder, f'http://127.0.0.1:{port}/static/', probe=port) as _:
-            page.goto(f'http://127.0.0.1:{port}/'); s.until(lambda: page.evaluate(points) > 2, 'voila: the same view as a web page', 90)
+            page.goto(f'http://127.0.0.1:{port}/', timeout=120_000, wait_until='commit'); s.until(lambda: page.evaluate(points) > 2, 'voila: the same view as a web page', 120)
             n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 2, 'and it moves'); s.shot('voila')
     finally: end(other)
 

@@ -721,7 +721,7 @@ def _status_html(s):
 
 def _figure_html(fig, script=True):
     "A figure as it is, with plotly's script if it is the first on its page"
-    return f'<div class=eva-scroll>{fig.to_html(full_html=False, include_plotlyjs=script, config=dict(displaylogo=False, responsive=True, showSendToCloud=False))}</div>'
+    return f'<div class=eva-scroll>{fig.to_html(full_html=False, include_plotlyjs=script, config=dict(displaylogo=False, responsive=True, showSendToCloud=False, displayModeBar="hover"))}</div>'
 
 def write_page(path, # of the HTML file
                title:str, # of the page
