@@ -331,6 +331,44 @@ def _extraction(device, quick):
         a, b = interleaved(whole, alone, rounds=rounds, device=device)
     yield Row(f'extraction, {eva.name} and {clip.name}', n/a, n/b, 'images/s', 'the towers alone', at_least=.95)
 
+# %% ../nbs/15_benchmark.ipynb #9f43dd02
+class _Source:
+    "Random tokens, with what evaluation asks of a store"
+    cls, folder = False, None
+    def __init__(self, config, n):
+        self.eva_dim, self.clip_dim, self.grid, self.n = config.eva_dim, config.clip_dim, config.grid, n
+        self.samples = [dict(group=str(i)) for i in range(n)]
+
+    def rows(self, idx):
+        g = torch.Generator().manual_seed(0)
+        return tuple(torch.randn(len(idx), self.grid[0]*self.grid[1], d, generator=g) for d in (self.eva_dim, self.clip_dim))
+
+@rows('evaluation')
+def _evaluation(device, quick):
+    from types import SimpleNamespace
+    from eva_dit.evaluation import _Evaluator
+    from eva_dit.flow import Flow, Standardiser
+    size, dims, batch = ('nano', dict(eva_dim=256, clip_dim=128), 2) if quick else ('base', {}, 16) if device.type == 'cuda' else ('tiny', dict(eva_dim=1024, clip_dim=1024), 2)
+    config = DiTConfig.preset(size, **dims); E, C = config.eva_dim, config.clip_dim
+    space = lambda d: Standardiser(torch.zeros(d), torch.ones(d)).to(device)
+    ckpt = SimpleNamespace(model=EvaDiT(config).to(device).eval(), flow=Flow(), eva_space=space(E), clip_space=space(C))
+    base = dict(ridge=torch.zeros(C + 1, E), mean=torch.zeros(E), std=torch.ones(E), basis=torch.eye(E), residual=torch.ones(E), pooled=torch.randn(64, C), numbers=torch.arange(64))
+    settings = dict(steps=1 if quick else 10, solver='midpoint', times=[(i + .5)/10 for i in range(10)], batch_size=batch, seed=0, probe_samples=0, samples=1)
+    work, clock, spent = _Evaluator(ckpt, _Source(config, 4*batch), torch.arange(2*batch), settings, base), [], []
+    def now():
+        if device.type == 'cuda': torch.cuda.synchronize(device)
+        return time.perf_counter()
+    ckpt.model.register_forward_pre_hook(lambda *_: clock.append(now()))
+    ckpt.model.register_forward_hook(lambda *_: spent.append(now() - clock[-1]))
+    loaded, totals = [x.to(device) for x in work.load(torch.arange(batch))], []
+    with torch.no_grad():
+        for _ in range(3):
+            spent.clear(); start = now()
+            work.batch(torch.arange(batch), *loaded)
+            totals.append((now() - start, sum(spent)))
+    a, b = statistics.median(totals)
+    yield Row(f'{size} E={E}, evaluation of {batch} images', a*1e3, b*1e3, 'ms', f'its {len(spent)} model calls', at_most=None if quick else 1/.95)
+
 # %% ../nbs/15_benchmark.ipynb #cfef8109
 @call_parse
 @command

@@ -79,7 +79,8 @@ def pick_device(name:str=None # such as cpu, cuda or cuda:1; cuda if there is on
     try: return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as e: raise UserError(f'--device is {name!r}, which this machine does not have; leave it out, or give cpu or cuda.') from e
 
-def sha256(path)->str: # hex digest
+def sha256(path # the file
+          )->str: # hex digest
     "Checksum of a file, read a megabyte at a time"
     h = hashlib.sha256()
     with open(path, 'rb') as f:
@@ -134,7 +135,7 @@ def write_shard(folder, # of the store
 def write_manifest(folder, # of the store
                    shards:int|list, # names of the shards, in order; or their number
                    cls:bool=True, # is CLS stored, in front?
-                   **about # what else to record: encoders, grid, source, ...
+                   **about # what else to record, such as encoders, grid and source
                   )->dict: # the manifest
     "Add up the statistics of all shards, write `statistics.safetensors` and then `manifest.json`: the store is finished"
     folder, entries, sums, n_tokens = Path(folder), [], {}, 0
@@ -204,23 +205,26 @@ class EmbeddingStore:
         except FileNotFoundError as e: raise UserError(f'The shard {self._path(i)} is missing; restore it or extract again.') from e
         except SafetensorError as e: raise UserError(f'The shard {self._path(i)} is damaged ({e}); delete it and its .json and manifest.json, and run eva_dit_extract again.') from e
 
-    def _mapped(self, i):
-        "The bytes of shard `i`, and where its EVA and CLIP tokens begin"
-        if i in self._open: return self._open[i]
-        with self._opened(i), open(self._path(i), 'rb') as f:      # eight bytes of length, a header in JSON, and the tensors
-            n = int.from_bytes(f.read(8), 'little')
-            header, size = json.loads(f.read(n)), f.seek(0, 2)
-        data = torch.empty(0, dtype=torch.uint8).set_(torch.UntypedStorage.from_file(str(self._path(i)), False, size))     # keeps no file open, unlike Python's mmap
-        self._open[i] = data.numpy(), [8 + n + header[k]['data_offsets'][0] for k in ('eva', 'clip')]
-        if len(self._open) > self.max_open: self._open.popitem(last=False)
-        return self._open[i]
+# %% ../nbs/07_data.ipynb #d82791d6
+@patch
+def _mapped(self:EmbeddingStore, i):
+    "The bytes of shard `i`, and where its EVA and CLIP tokens begin"
+    if i in self._open: return self._open[i]
+    with self._opened(i), open(self._path(i), 'rb') as f:      # eight bytes of length, a header in JSON, and the tensors
+        n = int.from_bytes(f.read(8), 'little')
+        header, size = json.loads(f.read(n)), f.seek(0, 2)
+    data = torch.empty(0, dtype=torch.uint8).set_(torch.UntypedStorage.from_file(str(self._path(i)), False, size))     # keeps no file open, unlike Python's mmap
+    self._open[i] = data.numpy(), [8 + n + header[k]['data_offsets'][0] for k in ('eva', 'clip')]
+    if len(self._open) > self.max_open: self._open.popitem(last=False)
+    return self._open[i]
 
-    def _give_back(self, n):
-        "Count `n` bytes that were read, and let the system have the pages from time to time"
-        self._touched += n
-        if self._touched < self.keep or sys.platform != 'linux': return
-        self._touched, libc, dont_need = 0, ctypes.CDLL(None), 4
-        for data, _ in list(self._open.values()): libc.madvise(ctypes.c_void_p(data.ctypes.data), ctypes.c_size_t(len(data)), dont_need)
+@patch
+def _give_back(self:EmbeddingStore, n):
+    "Count `n` bytes that were read, and let the system have the pages from time to time"
+    self._touched += n
+    if self._touched < self.keep or sys.platform != 'linux': return
+    self._touched, libc, dont_need = 0, ctypes.CDLL(None), 4
+    for data, _ in list(self._open.values()): libc.madvise(ctypes.c_void_p(data.ctypes.data), ctypes.c_size_t(len(data)), dont_need)
 
 # %% ../nbs/07_data.ipynb #b7bfe3fd
 @patch
@@ -288,7 +292,7 @@ class StepSampler:
     def __init__(self,
                  indices:Tensor, # samples to train on, (n,)
                  batch_size:int, # of all processes together
-                 seed:int=0,
+                 seed:int=0, # of the order
                  rank:int=0, # this process
                  world:int=1 # number of processes
                 ):
@@ -303,8 +307,10 @@ class StepSampler:
             self._epochs = {**{k: v for k, v in self._epochs.items() if k == e - 1}, e: self.all[torch.randperm(len(self.all), generator=g)]}
         return self._epochs[e]
 
-    def batch(self, step:int)->list: # numbers of samples
-        "This process's part of the batch of `step`, counted from 0"
+    def batch(self,
+              step:int # counted from 0
+             )->list: # numbers of samples
+        "This process's part of the batch of `step`"
         per, n, out = self.batch_size//self.world, len(self.all), []
         p = step*self.batch_size + self.rank*per                        # position in the epochs laid end to end
         while len(out) < per:
@@ -312,7 +318,10 @@ class StepSampler:
             out += part.tolist(); p += len(part)
         return out
 
-    def from_step(self, step:int, last:int):
+    def from_step(self,
+                  step:int, # the first
+                  last:int # the one after the last
+                 ): # yields lists of sample numbers
         "Batches of steps `step` to `last - 1`, one after the other"
         return (self.batch(k) for k in range(step, last))
 
@@ -381,7 +390,13 @@ def read_chunk(path # an `embeddings_shard_*.pkl`
 # %% ../nbs/07_data.ipynb #016cf0d7
 class RidgeSums:
     "Sums for a ridge regression, float64"
-    def __init__(self, xx=0., xy=0., yy=0., n=0): self.xx, self.xy, self.yy, self.n = xx, xy, yy, n
+    def __init__(self,
+                 xx=0., # X^T X, (C + 1, C + 1)
+                 xy=0., # X^T Y, (C + 1, E)
+                 yy=0., # the sum of Y^2
+                 n:int=0 # pairs of tokens
+                ):
+        self.xx, self.xy, self.yy, self.n = xx, xy, yy, n
 
     def add(self,
             x:Tensor, # (..., C)
@@ -405,11 +420,14 @@ class RidgeSums:
         "Error of weights, from the sums alone"
         return ((self.yy - 2*(w*self.xy).sum() + (w*(self.xx@w)).sum())/self.n).item()
 
-def with_one(x:Tensor)->Tensor:
-    "Append a constant: (..., C) to (..., C + 1)"
+def with_one(x:Tensor # (..., C)
+            )->Tensor: # (..., C + 1)
+    "Append a constant to each token"
     return torch.cat([x, torch.ones_like(x[..., :1])], -1)
 
-def fit_ridge(store:EmbeddingStore, eva_space, clip_space, # where from, and the standardised spaces
+def fit_ridge(store:EmbeddingStore, # where the tokens are
+              eva_space, # the space to predict in
+              clip_space, # and the one to predict from
               strengths=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.), # to choose from
               batch_size:int=64, # images at a time
               progress:bool=False, # show a bar

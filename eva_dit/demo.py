@@ -105,7 +105,7 @@ def demo(output_dir, # the folder for everything
         Trainer(dataclasses.replace(config, resume=(out/'run/config.json').exists())).fit(progress)
 
     say('4/4  Evaluation: held-out photographs, against honest baselines')
-    result = evaluate(Checkpoint(out/'run'), store, seed=seed, progress=progress)
+    result = evaluate(Checkpoint(out/'run'), store, seed=seed, probe_samples=2, progress=progress)
     write_evaluation(result, out/'evaluation', out/'images', ' '.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
     return result
 
@@ -123,6 +123,6 @@ def eva_dit_demo(
     "The whole job on real photographs, offline, in minutes: crops, tokens, training, evaluation, report"
     start = time.time()
     try: result = demo(output_dir, no_gate, max_steps, crops, held_out_crops, seed)
-    except KeyboardInterrupt: print('\nGive the same command to go on from here.'); raise
+    except KeyboardInterrupt: return print('\nGive the same command to go on from here.')       # finished work is kept: exit status 0
     print(f'\n{result}\n\nDone in {(time.time() - start)/60:.1f} minutes.')
     for what, where in dict(run='run', metrics='evaluation/metrics.json', report='evaluation/report.html').items(): print(f'  {what:<8} {Path(output_dir)/where}')

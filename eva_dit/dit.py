@@ -236,7 +236,8 @@ class EvaDiT(nn.Module, PyTorchModelHubMixin, library_name='eva_dit', tags=['dif
         if self.config.aligned: y = y + c                                             # (B, N, D)
         te = self.time_embed(t)                                                       # (B, time_dim)
         e = te if self.pool_embed is None else te + self.pool_embed(masked_mean(c, mask))     # (B, time_dim)
-        rope, cond_rope = self.rope(), self.rope() if self.config.aligned else self.cond_rope and self.cond_rope()
+        rope = self.rope.table
+        cond_rope = rope if self.config.aligned else self.cond_rope and self.cond_rope.table
         for block in self.blocks:
             if self.gradient_checkpointing: y = checkpoint(block, y, c, e, rope, cond_rope, mask, use_reentrant=False, preserve_rng_state=False)
             else: y = block(y, c, e, rope, cond_rope, mask)                           # (B, N, D)

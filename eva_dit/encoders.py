@@ -144,14 +144,18 @@ def random_weights(model:nn.Module, # changed in place
             p.data.copy_(torch.randn(p.shape, generator=g)*(.02 if embedding else gain*p[0].numel()**-.5))
     return model
 
-def demo_eva(seed:int=0, gain:float=1.5)->Encoder:
+def demo_eva(seed:int=0, # of the weights
+             gain:float=1.5 # of the weights: how nonlinear the tower is
+            )->Encoder:
     "A small EVA tower (rotary, SwiGLU, sub-norms; 256 x 4 at 64 pixels) with random weights"
     from timm.models.eva import Eva
     tower = Eva(img_size=64, patch_size=4, num_classes=0, embed_dim=256, depth=4, num_heads=4, qkv_fused=False, mlp_ratio=8/3, swiglu_mlp=True,
                 scale_mlp=True, scale_attn_inner=True, use_rot_pos_emb=True, ref_feat_shape=(16, 16), global_pool='token')
     return Encoder(random_weights(tower, seed, gain), lambda m, x: m.forward_features(x), 'demo-eva-256x4', f'random, seed {seed}, gain {gain:g}', 256, (16, 16), 64, random=True, layer='normed')
 
-def demo_clip(seed:int=1, gain:float=1.)->Encoder:
+def demo_clip(seed:int=1, # of the weights
+              gain:float=1. # of the weights
+             )->Encoder:
     "A small CLIP tower (128 x 4 at 64 pixels) with random weights"
     from transformers import CLIPVisionConfig, CLIPVisionModel
     tower = CLIPVisionModel(CLIPVisionConfig(hidden_size=128, intermediate_size=512, num_hidden_layers=4, num_attention_heads=2, image_size=64, patch_size=4))
@@ -172,7 +176,8 @@ def require_hub(what:str, # what is wanted, for the message
     except OSError as e:
         raise UserError(f'{what} is not on this machine and {url.hostname} cannot be reached ({e}); {way_out}.') from e
 
-def is_path(s:str)->bool:
+def is_path(s:str # what the user wrote
+           )->bool:
     "Does the user mean a place on the disk, rather than a name on the Hub?"
     return s.startswith(('.', '/', '~')) or Path(s).exists()
 

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['ways', 'measures', 'thresholds', 'score_names', 'structured', 'budgets', 'colours', 'verdict_word', 'token_scores',
            'match_ranks', 'image_scores', 'effective_rank', 'linear_cka', 'Moments', 'Bootstrap', 'fit_baselines',
-           'linear_velocity', 'nearest_training', 'fit_mlp', 'mlp', 'cached', 'shuffle_between_groups', 'Evaluator',
-           'Counted', 'count_calls', 'cost_plan', 'Evaluation', 'evaluate', 'TextTower', 'text_tower', 'table_html',
-           'plot_velocity', 'plot_similarity', 'plot_cost', 'plot_denoising', 'plot_run', 'figures', 'write_report',
-           'write_evaluation', 'write_plots', 'Comparison', 'write_comparison', 'BelowThreshold', 'eva_dit_evaluate']
+           'linear_velocity', 'nearest_training', 'fit_mlp', 'mlp', 'cached', 'shuffle_between_groups', 'count_calls',
+           'cost_plan', 'Evaluation', 'evaluate', 'TextTower', 'text_tower', 'table_html', 'plot_velocity',
+           'plot_similarity', 'plot_cost', 'plot_denoising', 'plot_run', 'figures', 'write_report', 'write_evaluation',
+           'write_plots', 'Comparison', 'write_comparison', 'BelowThreshold', 'eva_dit_evaluate']
 
 # %% ../nbs/10_evaluation.ipynb #fcddd2f8
 import base64, csv, functools, hashlib, html, io, json, math, platform, re, signal, sys, threading, time
@@ -37,7 +37,8 @@ ways = dict(dit_ode='DiT, full ODE', dit_one_step='DiT, one step', ridge='ridge 
 measures = dict(eva_similarity='EVA similarity', eva_similarity_centred='centred', eva_similarity_standardised='standardised')
 thresholds = {.4: 'good', .7: 'high quality', .8: 'very high quality', .9: 'excellent quality'}       # the original project's words
 
-def verdict_word(similarity:float)->str:
+def verdict_word(similarity:float # EVA similarity
+                )->str:
     "The word for an EVA similarity"
     return next((w for v, w in reversed(thresholds.items()) if similarity > v), 'not good')
 
@@ -53,7 +54,7 @@ def token_scores(out:Tensor, # generated, (B, N, E), in the space that the model
                 mse=(z_hat - z).square().mean(-1), norm_ratio=raw.norm(dim=-1)/eva.norm(dim=-1).clamp_min(1e-12), square=z_hat.square().mean(-1), true_square=z.square().mean(-1),
                 **{f'tokens_above_{v}': (plain > v).float() for v in (.7, .8, .9)})
 
-# %% ../nbs/10_evaluation.ipynb #609ee20d
+# %% ../nbs/10_evaluation.ipynb #64f354f7
 score_names = (*measures, 'mse', 'norm_ratio', 'square', 'true_square', 'tokens_above_0.7', 'tokens_above_0.8', 'tokens_above_0.9', 'token_r1', 'token_r5')
 
 def match_ranks(a:Tensor, # (..., n, E)
@@ -63,13 +64,17 @@ def match_ranks(a:Tensor, # (..., n, E)
     sim = F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).mT                       # (..., n, n)
     return (sim >= sim.diagonal(dim1=-2, dim2=-1)[..., None]).sum(-1) - 1
 
-def image_scores(out, true, space, white)->Tensor: # (B, len(score_names))
+def image_scores(out:Tensor, # generated, (B, N, E), in the space that the model works in
+                 true:Tensor, # true, (B, N, E), in the same space
+                 space, # that space
+                 white:Standardiser # as for `token_scores`
+                )->Tensor: # (B, len(score_names))
     "`token_scores` and retrieval among the tokens of the image, means over the tokens of each image"
     s, ranks = token_scores(out, true, space, white), match_ranks(white.encode(out), white.encode(true))
     s.update(token_r1=(ranks < 1).float(), token_r5=(ranks < 5).float())
     return torch.stack([s[k].mean(1) for k in score_names], 1)
 
-# %% ../nbs/10_evaluation.ipynb #ccab8ff3
+# %% ../nbs/10_evaluation.ipynb #5d757c5c
 def effective_rank(cov:Tensor # covariance, (..., E, E)
                   )->Tensor: # (...), from 1 to E
     "Exponential of the entropy of the eigenvalues, normalised to sum 1 (Roy and Vetterli 2007)"
@@ -77,13 +82,15 @@ def effective_rank(cov:Tensor # covariance, (..., E, E)
     p = p/p.sum(-1, keepdim=True).clamp_min(1e-300)
     return torch.special.entr(p).sum(-1).exp()
 
-def linear_cka(xx:Tensor, yy:Tensor, xy:Tensor # covariances of x, of y, and of x with y, (..., E, E)
+def linear_cka(xx:Tensor, # covariance of x, (..., E, E)
+               yy:Tensor, # of y
+               xy:Tensor # of x with y
               )->Tensor: # (...), from 0 to 1
     "Linear centred kernel alignment (Kornblith et al. 2019), from covariances"
     square = lambda c: c.square().sum((-2, -1))
     return square(xy)/(square(xx)*square(yy)).sqrt().clamp_min(1e-300)
 
-# %% ../nbs/10_evaluation.ipynb #2ed9060f
+# %% ../nbs/10_evaluation.ipynb #3ca7e5ae
 class Moments:
     "Second moments of true and generated tokens, float64, added up batch by batch"
     def __init__(self,
@@ -91,7 +98,7 @@ class Moments:
                  n:int, # how many kinds of tokens; the first are the true ones
                  groups:int=1, # sums are kept for each of these
                  directions:int=None, # project onto as many random orthonormal directions
-                 device=None
+                 device=None # where the sums are kept
                 ):
         q, self.directions = dim, None
         if directions and directions < dim:
@@ -128,13 +135,13 @@ class Moments:
             ckas.append(linear_cka(own, true, cov(s['cross'][:, i - 1], i, 0) if i else true))
         return torch.stack(ranks, 1), torch.stack(ckas, 1)
 
-# %% ../nbs/10_evaluation.ipynb #a62b2467
+# %% ../nbs/10_evaluation.ipynb #5a315cc6
 class Bootstrap:
     "Draws images again, or whole groups of them where there are ten or more"
     def __init__(self,
                  groups:list, # the group of each image
                  resamples:int=1000, # how often
-                 seed:int=0
+                 seed:int=0 # of what is drawn
                 ):
         names = {k: i for i, k in enumerate(dict.fromkeys(groups))}
         self.groups, self.unit = len(names), 'group' if len(names) >= 10 else 'image'
@@ -153,12 +160,14 @@ class Bootstrap:
         low, high = torch.quantile(means, torch.tensor([.025, .975], dtype=torch.float64), 0)
         return x.std(0, correction=0), low, high
 
-# %% ../nbs/10_evaluation.ipynb #712d62d8
+# %% ../nbs/10_evaluation.ipynb #33087a93
 def _evenly(idx, n):
     "At most `n` of `idx`, evenly spaced"
     return idx if len(idx) <= n else idx[torch.linspace(0, len(idx) - 1, n).long()]
 
-def fit_baselines(store, eva_space, clip_space, # where from, and the standardised spaces
+def fit_baselines(store, # where from
+                  eva_space, # the space of the EVA tokens
+                  clip_space, # and that of the CLIP tokens
                   batch_size:int=64, # images at a time
                   limit:int=1000, # images, evenly spaced, for the covariance of what ridge leaves
                   progress:bool=False # show bars
@@ -186,9 +195,10 @@ def linear_velocity(guess:Tensor, # the ridge map's answer in the coordinates of
     gain = t*residual/(t*t*residual + (1 - t)**2)
     return (guess + gain*(x_t - t*guess) - x_t)/(1 - t)
 
-# %% ../nbs/10_evaluation.ipynb #9f66ec7d
+# %% ../nbs/10_evaluation.ipynb #52b46f3a
 def nearest_training(base:dict, # of `fit_baselines`
-                     store, clip_space, # where from, and the standardised space
+                     store, # where from
+                     clip_space, # the space of the CLIP tokens
                      idx:Tensor, # numbers of the images to look up, (n,)
                      batch_size:int=64 # images at a time
                     )->tuple: # number of the nearest training image (n,), is it a twin? (n,)
@@ -201,7 +211,7 @@ def nearest_training(base:dict, # of `fit_baselines`
         found.append(base['numbers'][near.cpu()]); twins.append(((p - pool[near]).norm(dim=1) < .01*p.norm(dim=1)).cpu())
     return torch.cat(found), torch.cat(twins)
 
-# %% ../nbs/10_evaluation.ipynb #7e7bcf47
+# %% ../nbs/10_evaluation.ipynb #220c9917
 def fit_mlp(ckpt, # whose budget is used
             store, # the store that it was trained on
             ridge:Tensor, # weights of the ridge map, (C + 1, E)
@@ -233,7 +243,7 @@ def mlp(clip_dim:int, # C
     nn.init.zeros_(net[-1].weight); nn.init.zeros_(net[-1].bias)
     return net
 
-# %% ../nbs/10_evaluation.ipynb #39e14736
+# %% ../nbs/10_evaluation.ipynb #b12baaf1
 def cached(name:str, # of the kind
            identity, # anything that JSON can hold: the same means the same tensors
            make, # function without arguments -> dict of tensors
@@ -281,7 +291,7 @@ def _check_evaluation(ckpt, store, num_samples, split, solver, times, **at_least
     if len(idx) < 2: raise UserError(f'{store.folder} holds only one {split} image, and shuffling the conditioning takes two.')
     return _evenly(idx, num_samples or 1000)
 
-# %% ../nbs/10_evaluation.ipynb #231013fb
+# %% ../nbs/10_evaluation.ipynb #0f069b68
 def _seen_in_training(ckpt, store, idx, split, twins):
     "Sentences about evaluation images that the model may have been trained on"
     n, state, c = len(idx), ckpt.state, ckpt.config
@@ -300,7 +310,7 @@ def _seen_in_training(ckpt, store, idx, split, twins):
 # %% ../nbs/10_evaluation.ipynb #b5f0f611
 structured = 'dit_ode', 'dit_one_step', 'ridge'       # ways whose second moments are kept
 
-class Evaluator:
+class _Evaluator:
     "One evaluation under way: what is done with a batch, and what came out so far"
     def __init__(self, ckpt, store, # the trained model and the tokens
                  idx:Tensor, # numbers of the images in the store, (n,)
@@ -340,16 +350,16 @@ class Evaluator:
         (eva, clip), (_, other), (near, _) = (self.store.rows(k) for k in (self.idx[numbers], self.idx[self.away[numbers]], self.near[numbers]))
         return eva, clip, other, near, self.noise(numbers, self.seed)
 
-# %% ../nbs/10_evaluation.ipynb #eecffa1a
+# %% ../nbs/10_evaluation.ipynb #54a16592
 @patch
-def outputs(self:Evaluator, cond, other, near, x_0)->dict: # (B, N, E) each
+def outputs(self:_Evaluator, cond, other, near, x_0)->dict: # (B, N, E) each
     "What each way makes of a batch, in the space of the model"
     outs = dict(dit_ode=self.run(cond, x_0), dit_one_step=predict_clean(self.model, self.flow, cond, x_0), ridge=with_one(cond) @ self.base['ridge'])
     if self.mlp: outs['mlp'] = outs['ridge'] + self.mlp(cond)
     return {**outs, 'nearest': near, 'mean_token': self.base['mean'].expand_as(x_0), 'shuffled': self.run(other, x_0), 'noise': x_0}
 
 @patch
-def velocities(self:Evaluator, z, cond, x_0)->Tensor: # (B, times, 3)
+def velocities(self:_Evaluator, z, cond, x_0)->Tensor: # (B, times, 3)
     "Velocity similarity of the model, of the best multiple of `x_t`, and of the linear optimum"
     U, out = self.base['basis'], []
     guess, z_u, x_0u = with_one(cond) @ (self.base['ridge'] @ U), z @ U, x_0 @ U            # in the coordinates of U
@@ -361,9 +371,9 @@ def velocities(self:Evaluator, z, cond, x_0)->Tensor: # (B, times, 3)
         out.append(torch.stack([token_cosine(v, z - x_0).mean(1), token_cosine(x_t*(1 if t > .5 else -1), z - x_0).mean(1), token_cosine(linear, z_u - x_0u).mean(1)], 1))
     return torch.stack(out, 1)
 
-# %% ../nbs/10_evaluation.ipynb #8ffd3a95
+# %% ../nbs/10_evaluation.ipynb #0379b96b
 @patch
-def batch(self:Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
+def batch(self:_Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
     "All that is measured on every image"
     z, near, cond, other = self.es.encode(eva), self.es.encode(near), self.cs.encode(clip), self.cs.encode(other)
     outs = self.outputs(cond, other, near, x_0)
@@ -380,33 +390,35 @@ def batch(self:Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind ->
     self.moments['all'].add(tokens, numbers*0); self.moments['blocks'].add(tokens, numbers*self.blocks//len(self.idx))
     return dict(every=every, gallery=gallery)
 
-# %% ../nbs/10_evaluation.ipynb #5c74f904
+# %% ../nbs/10_evaluation.ipynb #59da9fef
 budgets = 1, 2, 4, 8, 16, 32, 50                       # model calls
 
-class Counted:
+class _Counted:
     "A model that counts its calls"
     def __init__(self, model): self.model, self.calls = model, 0
     def __call__(self, *args): self.calls += 1; return self.model(*args)
 
 def count_calls(solver:str, # one of `solvers`
-                steps:int
+                steps:int # of the solver
                )->int:
     "How many model calls a solver makes for a number of steps"
-    nothing, x = Counted(lambda x, t, c: x*0), torch.zeros(1, 1, 1)
+    nothing, x = _Counted(lambda x, t, c: x*0), torch.zeros(1, 1, 1)
     sample(nothing, Flow(), x, x, steps=steps, solver=solver)
     return nothing.calls
 
 @functools.lru_cache
 def cost_plan(solver:str # one of `solvers`
-             )->dict: # calls -> steps
-    "The most steps that each of `budgets` allows"
+             )->tuple: # keyword arguments for `sample`, and how many model calls are expected
+    "The most steps that each of `budgets` allows; for a solver that chooses its own steps, some tolerances"
+    if count_calls(solver, 1) == count_calls(solver, 9): return (dict(tolerance=.1), dict(tolerance=.03), dict(tolerance=.01)), 3*32
     calls = {n: count_calls(solver, n) for n in range(1, max(budgets) + 1)}
     fits = [[n for n in calls if calls[n] <= b] for b in budgets]
-    return {calls[f[-1]]: f[-1] for f in fits if f}
+    most = {f[-1]: calls[f[-1]] for f in fits if f}
+    return tuple(dict(steps=n) for n in most), sum(most.values())
 
-# %% ../nbs/10_evaluation.ipynb #982be9fe
+# %% ../nbs/10_evaluation.ipynb #bc0a58ad
 @patch
-def probe(self:Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
+def probe(self:_Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -> name -> (b, ...)
     "What takes many model calls: the mean over samples, denoising, quality against cost"
     z, cond = self.es.encode(eva), self.cs.encode(clip)
     similarity = lambda out: torch.stack([token_cosine(self.es.decode(out), self.es.decode(z)).mean(1), token_cosine(self.white.encode(out), self.white.encode(z)).mean(1)], 1)     # (b, 2)
@@ -417,7 +429,11 @@ def probe(self:Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind ->
         x_t = torch.lerp(x_0, z, t)
         run = self.run(cond, x_t, t_start=t, steps=math.ceil(self.steps*(1 - t)))
         denoise.append(torch.stack([similarity(run), similarity(predict_clean(self.model, self.flow, cond, x_t, t)), similarity(x_t)], 1))
-    cost = {f'cost_{s}': torch.stack([similarity(self.run(cond, x_0, steps=n, solver=s)) for n in self.plans[s].values()], 1) for s in self.plans}
+    cost = {}
+    for s, (plan, _) in self.plans.items():
+        counted = [_Counted(self.model) for _ in plan]
+        runs = [similarity(sample(m, self.flow, cond, x_0, solver=s, batch_size=len(x_0), **kw)) for m, kw in zip(counted, plan)]
+        cost.update({f'cost_{s}': torch.stack(runs, 1), f'calls_{s}': torch.tensor([[m.calls for m in counted]]*len(x_0))})
     return dict(probe=dict(number=numbers, means=means, denoise=torch.stack(denoise, 1), **cost))
 
 _tenths = [round(.1*i, 1) for i in range(10)]
@@ -426,7 +442,7 @@ def _powers(k):
     "1, 2, 4, ... below k, and k"
     return [2**i for i in range(k.bit_length()) if 2**i < k] + [k]
 
-# %% ../nbs/10_evaluation.ipynb #202876c0
+# %% ../nbs/10_evaluation.ipynb #6b60f9db
 @contextmanager
 def _finishing():
     "SIGINT and SIGTERM only set the flag that is yielded, so that a batch can be finished; a second one acts at once"
@@ -441,17 +457,17 @@ def _finishing():
         for s, handler in before.items(): signal.signal(s, handler)
 
 @patch
-def jobs(self:Evaluator)->list: # of (kind, numbers, model calls)
+def jobs(self:_Evaluator)->list: # of (kind, numbers, model calls)
     "The work in pieces, the same list on every process"
     n = torch.arange(len(self.idx))
     self.plans = {s: cost_plan(s) for s in solvers} if self.probe_samples else {}
     at = lambda steps: count_calls(self.solver, steps)
     each = 2*at(self.steps) + 1 + len(self.times)
-    probe = self.samples*at(self.steps) + sum(at(math.ceil(self.steps*(1 - t))) + 1 for t in _tenths) + sum(sum(p) for p in self.plans.values())
+    probe = self.samples*at(self.steps) + sum(at(math.ceil(self.steps*(1 - t))) + 1 for t in _tenths) + sum(calls for _, calls in self.plans.values())
     return [('batch', b, each*len(b)) for b in n.split(self.batch_size)] + ([('probe', b, probe*len(b)) for b in n[self.probes].split(self.batch_size)] if self.probes.any() else [])
 
 @patch
-def work(self:Evaluator, folder=None, identity='', progress=True):
+def work(self:_Evaluator, folder=None, identity='', progress=True):
     "Do this process's jobs, from where an interrupted evaluation stopped"
     state, jobs = PartialState(), self.jobs()
     mine = list(range(state.process_index, len(jobs), state.num_processes))
@@ -471,9 +487,9 @@ def work(self:Evaluator, folder=None, identity='', progress=True):
                 saved = time.perf_counter(); self.keep(path, identity); pause = max(60., 20*(time.perf_counter() - saved))
             if asked.is_set(): raise KeyboardInterrupt
 
-# %% ../nbs/10_evaluation.ipynb #bf39f86b
+# %% ../nbs/10_evaluation.ipynb #3cdd3493
 @patch
-def keep(self:Evaluator, path, identity):
+def keep(self:_Evaluator, path, identity):
     "Write what came out so far, whole or not at all"
     self.parts = [_merged(self.parts)]
     t = {f'part/{kind}/{n}': x.contiguous() for kind, v in self.parts[0].items() for n, x in v.items()}
@@ -484,7 +500,7 @@ def keep(self:Evaluator, path, identity):
         except SafetensorError as e: raise OSError(28, 'No space left on device', str(path)) from e
 
 @patch
-def restore(self:Evaluator, path, identity):
+def restore(self:_Evaluator, path, identity):
     "Take up what an interrupted evaluation left; a `UserError` if that was another evaluation"
     others = [p for p in path.parent.glob('partial-*.safetensors') if not p.name.endswith(path.name.split('-of-')[1])]
     way_out = f'give the same command to continue it, delete {path.parent}/partial-*.safetensors to begin again, or choose another folder'
@@ -512,7 +528,7 @@ def _merged(parts):
     return out
 
 @patch
-def gather(self:Evaluator)->dict: # kind -> name -> (n, ...)
+def gather(self:_Evaluator)->dict: # kind -> name -> (n, ...)
     "The results of all processes, on each of them; sums are added up"
     for m in self.moments.values(): m.sums = reduce(m.sums, 'sum')
     return _merged(gather_object([_merged(self.parts)]))
@@ -527,7 +543,7 @@ def _with_interval(metrics, name, keys, x, boot, over=None, change=lambda v: v):
     metrics['intervals'][name] = {k: dict(std=s, low=min(l, h), high=max(l, h)) for k, s, l, h in zip(keys, std.tolist(), low.tolist(), high.tolist())}
 
 @patch
-def scores(self:Evaluator, every, boot)->dict:
+def scores(self:_Evaluator, every, boot)->dict:
     "Means over images of what `image_scores` measured"
     m, s, keys = dict(intervals={}), dict(zip(score_names, every['scores'].unbind(2))), self.ways
     for k in (*measures, 'mse', 'norm_ratio', 'token_r1', 'token_r5'): _with_interval(m, k, keys, s[k], boot)
@@ -542,9 +558,9 @@ def scores(self:Evaluator, every, boot)->dict:
     m['intervals']['velocity_similarity'] = {k: dict(zip(('std', 'low', 'high'), (v.tolist() for v in boot(every['velocity'][..., i])))) for i, k in enumerate(kinds)}
     return m
 
-# %% ../nbs/10_evaluation.ipynb #f6b079e9
+# %% ../nbs/10_evaluation.ipynb #82aa92a1
 @patch
-def retrieval(self:Evaluator, gallery, boot_of)->dict:
+def retrieval(self:_Evaluator, gallery, boot_of)->dict:
     "Image among images, by pooled tokens"
     true, *outs = gallery['pooled'].unbind(1)
     ranks, m = torch.stack([match_ranks(o, true) for o in outs], 1), dict(intervals={})
@@ -552,7 +568,7 @@ def retrieval(self:Evaluator, gallery, boot_of)->dict:
     return {**m, 'gallery': len(true), 'ranks': ranks}
 
 @patch
-def structure(self:Evaluator)->dict:
+def structure(self:_Evaluator)->dict:
     "Effective rank and linear CKA, of generated and true tokens"
     draws = torch.randint(self.blocks, (200, self.blocks), generator=torch.Generator().manual_seed(0))
     counts = torch.zeros(200, self.blocks, dtype=torch.float64).scatter_add_(1, draws, torch.ones(200, self.blocks, dtype=torch.float64)).to(self.dev)
@@ -564,7 +580,7 @@ def structure(self:Evaluator)->dict:
     return out
 
 @patch
-def probed(self:Evaluator, probe, boot_of)->dict:
+def probed(self:_Evaluator, probe, boot_of)->dict:
     "The mean over samples, denoising, quality against cost: EVA similarity, plain and standardised"
     boot, out = boot_of(probe['number']), dict(images=len(probe['number']))
     def curve(x):                                          # (n, points, 2)
@@ -572,10 +588,10 @@ def probed(self:Evaluator, probe, boot_of)->dict:
         return dict(eva_similarity=plain, eva_similarity_standardised=white, std=std, low=low, high=high)
     out['mean_of_samples'] = dict(k=_powers(self.samples), **curve(probe['means']))
     out['denoising'] = dict(t=_tenths, **{k: curve(probe['denoise'][:, :, i]) for i, k in enumerate(('sample', 'one_step', 'input'))})
-    out['quality_cost'] = {s: dict(calls=list(p), steps=list(p.values()), **curve(probe[f'cost_{s}'])) for s, p in self.plans.items()}
+    out['quality_cost'] = {s: dict(calls=probe[f'calls_{s}'].double().mean(0).tolist(), settings=plan, **curve(probe[f'cost_{s}'])) for s, (plan, _) in self.plans.items()}
     return out
 
-# %% ../nbs/10_evaluation.ipynb #c6e25adb
+# %% ../nbs/10_evaluation.ipynb #fd69f76d
 def _columns(m):
     "Titles and keys of the table's columns, as far as they were measured"
     more = dict(variance_ratio='variance ratio', image_r1='image R@1', token_r1='token R@1', caption_r1='caption R@1', zero_shot='zero-shot')
@@ -621,7 +637,7 @@ class Evaluation:
 
     def _repr_html_(self): return table_html(self.metrics)
 
-# %% ../nbs/10_evaluation.ipynb #fd0d0cb7
+# %% ../nbs/10_evaluation.ipynb #54f662fd
 def _remarks(m):
     "The verdict in a sentence, and what has to be said with it"
     s, c, e = m['eva_similarity'], m['eva_similarity_centred'], m['intervals']['eva_similarity']['dit_ode']
@@ -652,9 +668,9 @@ def _notes(m, asked, store):
     if m['interval_unit'] == 'image' and 1 < m['groups'] < m['images']: out.append(f'The {m["images"]:,} images come from only {m["groups"]} groups, so the intervals are those of these groups: other photographs may differ by more.')
     return out
 
-# %% ../nbs/10_evaluation.ipynb #4f5ccea8
+# %% ../nbs/10_evaluation.ipynb #2f61d7f5
 @patch
-def pictures(self:Evaluator, similarity)->dict: # worst, median, best -> number, true, generated
+def pictures(self:_Evaluator, similarity)->dict: # worst, median, best -> number, true, generated
     "True and generated tokens of three images as colours"
     order, (rows, columns) = similarity.argsort(), self.store.grid
     picks = order[torch.tensor([0, len(order)//2, len(order) - 1])]
@@ -669,7 +685,7 @@ def pictures(self:Evaluator, similarity)->dict: # worst, median, best -> number,
     return {w: dict(number=int(i), true=a, generated=b) for w, i, a, b in zip(('worst', 'median', 'best'), picks, colour(true), colour(made))}
 
 @patch
-def finish(self:Evaluator, notes, **about)->Evaluation:
+def finish(self:_Evaluator, notes, **about)->Evaluation:
     "Gather what all processes found, and sum it up"
     results, store = self.gather(), self.store
     boot_of = lambda numbers: Bootstrap([self.groups[i] for i in numbers.tolist()])
@@ -715,7 +731,7 @@ def evaluate(ckpt:Checkpoint, # the trained model
     settings = dict(steps=steps, solver=solver, times=list(times), batch_size=batch_size, seed=seed, probe_samples=probe_samples, samples=samples)
     idx = _check_evaluation(ckpt, store, num_samples, split, solver, times, steps=(steps, 1), batch_size=(batch_size, 1), probe_samples=(probe_samples, 0), samples=(samples, 1))
     base, net = _baselines(ckpt, store, mlp, [f for f in (cache or store.folder, folder) if f], progress)
-    work = Evaluator(ckpt, store, idx, settings, base, text, net)
+    work = _Evaluator(ckpt, store, idx, settings, base, text, net)
     work.work(folder, json.dumps([_fingerprint(ckpt.model), store.identity(), split, len(idx), settings, mlp, text and text.name]), progress)
     config, log = ckpt.config, ckpt.folder.parent.parent/'metrics.jsonl'
     r = work.finish(_seen_in_training(ckpt, store, idx, split, work.twins), split=split, asked=num_samples, random_encoders=store.random_encoders(), store=store.identity(), store_folder=str(store.folder),
@@ -724,7 +740,7 @@ def evaluate(ckpt:Checkpoint, # the trained model
     if log.exists(): r.history = [x for x in map(_record, log.read_text(encoding='utf8').splitlines()) if x]
     return r
 
-# %% ../nbs/10_evaluation.ipynb #e85d88ef
+# %% ../nbs/10_evaluation.ipynb #d8f6e30e
 def _baselines(ckpt, store, mlp, folders, progress):
     "What was fitted, from the cache or fitted now; with several processes, the first one fits"
     spaces = hashlib.sha256(b''.join(x.cpu().numpy().tobytes() for s in (ckpt.eva_space, ckpt.clip_space) for x in (s.mean, s.std))).hexdigest()
@@ -751,7 +767,7 @@ def _version():
     import eva_dit
     return eva_dit.__version__
 
-# %% ../nbs/10_evaluation.ipynb #5661131a
+# %% ../nbs/10_evaluation.ipynb #f996bf51
 class TextTower:
     "The text tower of an open_clip model, and the way of its EVA tokens into the joint space"
     def __init__(self,
@@ -765,7 +781,7 @@ class TextTower:
     @torch.no_grad()
     def text(self,
              texts:list, # strings
-             batch_size:int=256
+             batch_size:int=256 # texts at a time
             )->Tensor: # (n, D), unit norm
         "Embed texts"
         dev = next(self.model.parameters()).device
@@ -801,7 +817,7 @@ class TextTower:
 def text_tower(name:str, # an EVA model of open_clip
                weights:str, # a pretrained tag, or a local checkpoint file
                store, # whose tokens are to be asked
-               device=None
+               device=None # where to
               )->TextTower:
     "Load the open_clip model whose EVA tower made a store, with its text tower"
     import open_clip
@@ -818,9 +834,9 @@ def text_tower(name:str, # an EVA model of open_clip
     except (RuntimeError, KeyError, SafetensorError) as err: raise UserError(f'{weights} cannot be loaded as weights of {name} ({str(err).splitlines()[0]}); give --text_weights another file or tag.') from err
     return TextTower(model.to(device), open_clip.get_tokenizer(name), name).check(store)
 
-# %% ../nbs/10_evaluation.ipynb #101f4668
+# %% ../nbs/10_evaluation.ipynb #1eb2e2c0
 @patch
-def text_scores(self:Evaluator, gallery, boot_of)->dict:
+def text_scores(self:_Evaluator, gallery, boot_of)->dict:
     "Caption retrieval and zero-shot accuracy, of true and generated tokens"
     names, m = ['true', *self.ways], dict(intervals={}, text_notes=[])
     samples, joint = [self.store.samples[i] for i in self.idx[gallery['number']].tolist()], gallery['joint'].to(self.dev)       # (n, ways, D)
@@ -871,7 +887,8 @@ def _curve(ax, x, q, label, colour, **kwargs):
 
 def _label(name, what):
     "What a line shows, and whose; a dollar sign in a name is no formula"
-    return f'{name}: {what}'.replace('$', r'\$') if name else what
+    short = name if len(name) < 40 else name[:38] + '...'
+    return f'{short}: {what}'.replace('$', r'\$') if name else what
 
 def plot_velocity(results:dict): # Figure
     "Velocity similarity over time, with the trivial value and the linear optimum, of evaluations by name"
@@ -893,7 +910,7 @@ def plot_similarity(results:dict): # Figure
     for t, word in thresholds.items(): ax.axvline(t, color='gray', lw=.8, ls=':'); ax.text(t, .98, f'{word} ', transform=ax.get_xaxis_transform(), fontsize=6, ha='right', va='top', rotation=90, color='gray')
     ax.legend(fontsize=8, loc='upper left'); return fig
 
-# %% ../nbs/10_evaluation.ipynb #f231e7fd
+# %% ../nbs/10_evaluation.ipynb #d505a409
 def plot_cost(results:dict): # Figure
     "EVA similarity against model calls, for every solver, of evaluations by name"
     n = next(iter(results.values())).metrics['probes']['images']
@@ -936,7 +953,7 @@ def figures(results:dict # evaluations by name; the name of a single one is left
     if any(r.history for r in every): out['run'] = plot_run(results)
     return out
 
-# %% ../nbs/10_evaluation.ipynb #2ea039d5
+# %% ../nbs/10_evaluation.ipynb #8d6e73a3
 def _uri(data, kind): return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
 def _saved(fig, form):
@@ -975,10 +992,10 @@ def _images(r, source):
     return ''.join(out)
 
 # %% ../nbs/10_evaluation.ipynb #db5ae96b
-_style = '''body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:1rem auto;padding:0 1rem;color:#222;background:#fff}h1{font-size:1.5rem}h2{margin-top:2rem}h3{margin:.5rem 0}table{border-collapse:collapse;margin:1rem 0}
+_style = '''body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:1rem auto;padding:0 1rem;color:#222;background:#fff;overflow-wrap:anywhere}h1{font-size:1.5rem}h2{margin-top:2rem}h3{margin:.5rem 0}table{border-collapse:collapse;margin:1rem 0;overflow-wrap:normal}
 td,th{padding:.3rem .7rem;text-align:right;border-bottom:1px solid #ddd;vertical-align:top;font-variant-numeric:tabular-nums}th:first-child{text-align:left;position:sticky;left:0;background:#fff}td small{color:#666;white-space:nowrap}.best{font-weight:bold}.best small{font-weight:normal}
 .warn{background:#fff3cd;padding:.6rem 1rem;border-left:4px solid #e69f00}.scroll{overflow-x:auto}.row{display:flex;flex-wrap:wrap;gap:.7rem}figure{margin:0}figcaption{font-size:.8rem;color:#666}.plot{width:100%;max-width:31rem}
-.squares{width:224px;height:224px;object-fit:cover;image-rendering:pixelated;display:block}.bar{height:.6rem;max-width:224px;background:linear-gradient(90deg,#440154,#3b528b,#21918c,#5ec962,#fde725)}code,pre{font-size:.85rem;overflow-wrap:anywhere;white-space:pre-wrap}li,p{overflow-wrap:anywhere}
+.squares{width:224px;height:224px;object-fit:cover;image-rendering:pixelated;display:block}.bar{height:.6rem;max-width:224px;background:linear-gradient(90deg,#440154,#3b528b,#21918c,#5ec962,#fde725)}code,pre{font-size:.85rem;white-space:pre-wrap}
 @media(max-width:520px){body{padding:0 .6rem}table{font-size:.8rem}td,th{padding:.3rem .4rem}.squares{width:calc(50vw - 1.2rem);height:calc(50vw - 1.2rem)}}'''
 
 def _page(title, body):
@@ -991,7 +1008,7 @@ def _plots(figs):
     one = lambda name, fig: f'<img class=plot alt="{name}" src="{_uri(_saved(fig, "svg"), "svg+xml")}">'
     return f'<div class=row>{"".join(one(*x) for x in figs.items())}</div>'
 
-# %% ../nbs/10_evaluation.ipynb #6d80a042
+# %% ../nbs/10_evaluation.ipynb #ae49f9c9
 def _record_of(m, how):
     "What was evaluated, for the record"
     esc = lambda x: html.escape(str(x))
@@ -1046,7 +1063,7 @@ def write_plots(results:dict, # evaluations by name
     for name, fig in figures(results).items():
         with whole_file(folder/f'{name}.{form}') as tmp: tmp.write_bytes(_saved(fig, form))
 
-# %% ../nbs/10_evaluation.ipynb #857ae4ce
+# %% ../nbs/10_evaluation.ipynb #af937667
 @dataclass
 class Comparison:
     "Several evaluations on the same images; shows as a table"
@@ -1109,7 +1126,7 @@ def write_comparison(c:Comparison, # several evaluations
     write_json(folder/'comparison.json', dict(models=list(c.results), rows=dict(c.rows()), differences={w: c.differences(w) for w in ('dit_ode', 'dit_one_step')}, command=how))
     return folder
 
-# %% ../nbs/10_evaluation.ipynb #a41d0710
+# %% ../nbs/10_evaluation.ipynb #fa0f0749
 class BelowThreshold(UserError):
     "The similarity is below `--fail_below`; exit status 1"
     status = 1
@@ -1132,7 +1149,7 @@ def _names(paths):
 @call_parse
 @command
 def eva_dit_evaluate(
-    model_path:_paths=None,
+    model_path:_paths=None, # run folder of eva_dit_train, or one of its checkpoints; several for a comparison
     embeddings_dir:str=None, # embedding store
     output_dir:str=None, # folder for metrics.json, per_image.csv and report.html
     num_samples:int=None, # this many images (default: 1000, or as many as there are)

@@ -88,10 +88,17 @@ class ImageFolder:
         self.samples = assign_splits(find_images(input_dir, group_by or 'folder', caption_column), held_out)
         self.name, self.total, self.bytes = str(self.root.resolve()), len(self.samples), None
 
-    def pieces(self, shard_size)->int: return -(-len(self.samples)//shard_size)
+    def pieces(self,
+               shard_size:int # images in a shard
+              )->int:
+        "How many pieces there are"
+        return -(-len(self.samples)//shard_size)
 
-    def read(self, piece, shard_size):
-        "Samples and paths of a piece"
+    def read(self,
+             piece:int, # its number
+             shard_size:int # images in a shard
+            ): # yields pairs of a sample and a path
+        "What is in a piece"
         for s in self.samples[piece*shard_size:(piece + 1)*shard_size]: yield s, self.root/s['key']
 
     def identity(self)->str:
@@ -123,14 +130,21 @@ class ImageDataset:
         self.total, self.bytes = known or None, sum(f.stat().st_size for f in self.files) or None
         self._about = [files, config, split, str(info.version), info.download_checksums and sorted(info.download_checksums)] if hub else [(f.name, f.stat().st_size) for f in self.files]
 
-    def pieces(self, shard_size)->int: return self.data.num_shards
+    def pieces(self,
+               shard_size:int # for the interface: a piece is a file
+              )->int:
+        "How many pieces there are"
+        return self.data.num_shards
 
     def identity(self)->str:
         "A hash over names and sizes of the files, and over the options that decide what is read"
         return hashlib.sha256(repr((self._about, self.held_out, self.group_by, self.caption_column, self.images, self.key_column)).encode()).hexdigest()[:16]
 
-    def read(self, piece, shard_size):
-        "Samples and bytes of a piece; what follows a damaged place in a local file is on the record, too"
+    def read(self,
+             piece:int, # its number
+             shard_size:int # for the interface
+            ): # yields pairs of a sample and bytes, or the reason why there are none
+        "What is in a piece; a damaged place in a local file is on the record, too"
         stem, rows = self.files[piece].stem if self.files else f'{piece:05d}', iter(self.data.shard(num_shards=self.data.num_shards, index=piece))
         damaged = (tarfile.TarError, EOFError, zlib.error, ValueError) if self.files else ()
         for i in range(10**12):
@@ -193,8 +207,11 @@ archive_suffixes = '.tar', '.tgz', '.tar.gz'
 def open_images(input_dir:str, # a folder of images, archives or parquet files; a pattern; or the name of a data set on the Hub
                 held_out:float|list=.1, # share of the groups to hold out, or their names
                 group_by:str=None, # as in `group_of`
-                caption_column:str=None, image_column:str=None, key_column:str=None, # of the data
-                dataset_config:str=None, dataset_split:str='train' # of a data set on the Hub
+                caption_column:str=None, # of the metadata; the first of the usual names if None
+                image_column:str=None, # of archives or tables; the one that holds images if None
+                key_column:str=None, # of archives or tables; file and number if None
+                dataset_config:str=None, # of a data set on the Hub
+                dataset_split:str='train' # of a data set on the Hub
                ): # an `ImageFolder` or an `ImageDataset`
     "The source that `input_dir` means"
     if not input_dir: raise UserError('Say where the images are with --input_dir.')
@@ -334,7 +351,7 @@ def claim(folder, # where the store is made
         try: yield launch
         finally:
             del _claims[folder]
-            if [p.name for p in folder.iterdir()] == ['.lock']: (folder/'.lock').unlink()     # nothing came of it
+            if rank == 0 and [p.name for p in folder.iterdir()] == ['.lock']: (folder/'.lock').unlink()     # nothing came of it
 
 def _flock(f, how, wait=False):
     "Lock a file, exclusively (EX) or together with others (SH); False if somebody else has it"
@@ -492,8 +509,10 @@ def extract(input_dir, # a folder of images, or a source such as `open_images` r
         def make(piece, done, name, label, bar): return _encode_piece(source, piece, done, name, Path(output_dir), label, eva, clip, batch_size, shard_size, dtype, pool, writer, bar)
         return build_store(source, output_dir, dict(encoders=encoders, dtype=dtype), make, about, shard_size, size, progress)
 
-def check_towers(eva:Encoder, clip:Encoder):
-    "Token (i, j) must be the same place in both"
+def check_towers(eva:Encoder, # tower of the tokens to reproduce
+                 clip:Encoder # tower of the conditioning
+                ):
+    "A `UserError` if the grids differ: token (i, j) must be the same place in both"
     if eva.grid != clip.grid: raise UserError(f'{eva.name} has a grid of {eva.grid[0]} x {eva.grid[1]} tokens and {clip.name} of {clip.grid[0]} x {clip.grid[1]}, but token (i, j) must be the same place in both; choose towers with one grid, or pool both to a common one with --pool.')
 
 def _check_options(dtype, **at_least_one):
@@ -509,7 +528,8 @@ def _check_output(output_dir):
 class PickleChunks:
     "The original's pickle chunks below a folder as a source; a piece is one chunk"
     def __init__(self, folder, # with `embeddings_shard_*.pkl`
-                 held_out:float|list=.1, group_by:str=None # as for `ImageDataset`
+                 held_out:float|list=.1, # share of the groups to hold out, or their names
+                 group_by:str=None # as in `group_of`; every image is a group if None
                 ):
         path = Path(folder).expanduser()
         self.files = sorted(path.rglob('*.pkl')) if path.is_dir() else [path]*path.is_file()
@@ -517,19 +537,30 @@ class PickleChunks:
         split_of('', held_out)                                       # finds a mistake now
         self.held_out, self.group_by, self.name, self.total, self.shards_a_piece = held_out, group_by or 'image', str(path.resolve()), None, None
 
-    def pieces(self, shard_size)->int: return len(self.files)
-    def identity(self)->str: return hashlib.sha256(repr(([(f.name, f.stat().st_size) for f in self.files], self.held_out, self.group_by)).encode()).hexdigest()[:16]
+    def pieces(self,
+               shard_size:int # for the interface: a piece is a file
+              )->int:
+        "How many pieces there are"
+        return len(self.files)
 
-    def samples(self, c)->list:
-        "Keys, captions, groups and splits of a chunk"
+    def identity(self)->str:
+        "A hash over names and sizes of the files, and over the options"
+        return hashlib.sha256(repr(([(f.name, f.stat().st_size) for f in self.files], self.held_out, self.group_by)).encode()).hexdigest()[:16]
+
+    def samples(self,
+                c:dict # from `read_chunk`
+               )->list: # dicts of key, caption, group and split
+        "The samples of a chunk"
         groups = [group_of(k, self.group_by) for k in c['keys']]
         return [dict(key=k, caption=x, group=g, split=split_of(g, self.held_out)) for k, x, g in zip(c['keys'], c['captions'], groups)]
 
 # %% ../nbs/08_extraction.ipynb #58e111df
 def import_pickles(folder, # with the original's chunks
                    output_dir, # where the store is made
-                   held_out:float|list=.1, group_by:str=None, # as for `ImageDataset`
-                   shard_size:int=128, dtype:str='fp16', # samples in a shard, and how they are stored
+                   held_out:float|list=.1, # share of the groups to hold out, or their names
+                   group_by:str=None, # as in `group_of`; every image is a group if None
+                   shard_size:int=128, # samples in a shard
+                   dtype:str='fp16', # fp16, bf16 or fp32
                    progress:bool=True # show a bar
                   )->EmbeddingStore: # None in processes other than the first
     "Turn pickle chunks of the original into a store"
@@ -558,7 +589,8 @@ class OnTheFly:
     "The tokens of a folder of images, encoded when they are asked for; the interface of `EmbeddingStore`"
     def __init__(self,
                  source, # an `ImageFolder`, or a folder of images
-                 eva:Encoder, clip:Encoder, # where they are is where tokens will be
+                 eva:Encoder, # tower of the tokens to reproduce; where it is, tokens will be
+                 clip:Encoder, # tower of the conditioning
                  cls:bool=False, # with the CLS token in front?
                  dtype:str='fp16', # of the tokens
                  sample:int=1024, # training images from which statistics are computed
@@ -583,7 +615,9 @@ class OnTheFly:
         "A short name for exactly this data: images, encoders, dtype, and the sample behind the statistics"
         return hashlib.sha256(repr((self.source.identity(), self.manifest['encoders'], self.manifest['dtype'], self.sample, self.seed)).encode()).hexdigest()[:16]
 
-    def verify(self, progress:bool=False)->list:
+    def verify(self,
+               progress:bool=False # for the interface
+              )->list:
         "A sentence for each image file that is gone"
         return [f'{s["key"]} is missing' for s in self.samples if not (self.folder/s['key']).exists()]
 
@@ -627,7 +661,8 @@ def rows(self:OnTheFly,
 @patch
 def loader(self:OnTheFly,
            batches, # lists of sample numbers, such as `StepSampler.from_step`
-           workers:int=0, pin:bool=False # for the interface: threads decode anyway, and tokens are where the towers are
+           workers:int=0, # for the interface: threads decode anyway
+           pin:bool=False # for the interface: tokens are where the towers are
           ): # yields (eva, clip)
     "Encode `batches` in order, decoding ahead"
     for futures in ahead(map(self._pixels, batches)): yield self._tokens(futures)
@@ -694,6 +729,7 @@ def eva_dit_extract(
         eva = place(eva_encoder(eva_model, eva_weights, eva_tokens, pool, eva_image_size, trust_remote_code), device, precision, compile)
         _say(extract(source, output_dir, eva, clip, batch_size, held_out, shard_size, dtype, workers))
 
+# %% ../nbs/08_extraction.ipynb #411e1ff7
 def _held_out(text):
     "A share, or names of groups"
     try: return float(text)
@@ -714,7 +750,8 @@ def _verify(folder):
     print(f'{folder}: all {len(store.manifest["shards"])} shards are as they were written.')
 
 # %% ../nbs/08_extraction.ipynb #a3c7eb3f
-def summary(store:EmbeddingStore)->str:
+def summary(store:EmbeddingStore # of an extraction
+           )->str:
     "What was extracted, in a few lines"
     m, e = store.manifest, store.manifest['encoders']
     lines = [f'{store.folder}: {m["train"]:,} images for training, {m["samples"] - m["train"]:,} held out, {m["tokens"]} tokens each',

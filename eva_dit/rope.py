@@ -99,3 +99,8 @@ class Rotary(nn.Module):
     def forward(self)->tuple:
         "Cosines and sines, each (N, P/2)"
         return self.cos, self.sin
+
+    @property
+    def table(self)->tuple:
+        "The same without a module's call, whose hooks may expect a tensor"
+        return self.forward()

@@ -4,19 +4,22 @@
 
 # %% auto #0
 __all__ = ['lr_schedules', 'patience', 'TrainConfig', 'learning_rate', 'ema_decay_at', 'Checkpoint', 'Trainer', 'overfit_verdict',
-           'eva_dit_train']
+           'settings_from', 'settings_given', 'eva_dit_train']
 
 # %% ../nbs/09_training.ipynb #f09d2005
-import contextlib, copy, dataclasses, json, math, os, platform, shutil, signal, threading, time, warnings
+import argparse, contextlib, copy, dataclasses, json, math, os, platform, shutil, signal, threading, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
-import psutil, torch
+import psutil, torch, torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin, LoggerType
 from fastcore.basics import patch
 from fastcore.script import anno_parser
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import DTensor, distribute_tensor
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, free_folder, read_json, settle, whole_file, write_json
 from .dit import DiTConfig, EvaDiT, presets
@@ -41,14 +44,14 @@ class TrainConfig:
     gradient_accumulation_steps:int = 1 # parts that a batch is computed in: the same result in less memory
     num_epochs:int = 10                 # passes over the training data
     max_steps:int = 0                   # stop after this many steps instead (0: num_epochs decides)
-    learning_rate:float = 0.            # peak (0: 2e-3 * 96/width)
+    learning_rate:float = 0.            # peak (0: 2e-3 * 96/width, twice that in an overfitting test)
     lr_schedule:str = 'cosine'          # after the warm-up: cosine, constant, or wsd (constant, then down over the last fifth)
     warmup_steps:int = 100              # rise of the learning rate
     weight_decay:float = .01            # of matrices
     max_grad_norm:float = 1.            # gradients are clipped to this
     ema_decay:float = .9995             # of the averaged weights, reached gradually
     time_shift:float = 3.               # training times move towards noise by this
-    condition_dropout:float = .1        # share of images that are trained with the null condition
+    condition_dropout:float = .1        # share of images that are trained with the null condition (none in an overfitting test)
     overfit_test_size:int = 0           # train and evaluate on just this many images: can the model learn at all?
     eval_every:int = 500                # steps between measurements of EVA similarity
     eval_num_samples:int = 32           # images to measure it on
@@ -56,10 +59,14 @@ class TrainConfig:
     keep_checkpoints:int = 3            # older ones are deleted, but never the best
     log_every:int = 10                  # steps between lines of metrics.jsonl
     mixed_precision:str = 'auto'        # no, bf16, or auto: bf16 on a GPU
+    compile:bool = False                # torch.compile: slow to start, then faster
+    gradient_checkpointing:bool = False # recompute activations in the backward pass: less memory, a third more time
     workers:int = 0                     # processes that read ahead
+    tracker:str = None                  # also log to tensorboard, wandb, ... (a package of its own)
     seed:int = 0                        # of everything random
     resume:bool = False                 # continue the run in output_dir
-    debug_mode:bool = False             # log gradients by parameter, look for anomalies (slow)
+    debug_mode:bool = False             # statistics of every layer and parameter, names of what is suspicious (slow)
+    dry_run:bool = False                # only say what would be done, and how long it would take
 
     def __post_init__(self): self.check()
 
@@ -84,6 +91,7 @@ def check(self:TrainConfig):
             raise UserError(f'--{f.name} is {v!r}, but must be {dict(int="a whole number", float="a number", str="text", bool="true or false")[f.type.__name__]}.')
         if f.type is float and math.isinf(v): raise UserError(f'--{f.name} is {v}, but must be finite.')
     for k, cs in _choices.items(): check_choice(f'--{k}', getattr(self, k), cs)
+    if self.tracker is not None: _check_tracker(self.tracker)
     for k in _positive:
         if not getattr(self, k) > 0: raise UserError(f'--{k} is {getattr(self, k)}, but must be more than 0.')
     for k in _not_negative:
@@ -91,6 +99,11 @@ def check(self:TrainConfig):
     for k in ('ema_decay', 'condition_dropout'):
         if not 0 <= getattr(self, k) < 1: raise UserError(f'--{k} is {getattr(self, k)}, but must be at least 0 and below 1.')
     if not self.output_dir: raise UserError('Give a folder for the run with --output_dir.')
+
+def _check_tracker(name):
+    "A `UserError` if accelerate does not know the tracker or its package is missing"
+    check_choice('--tracker', name, [t.value for t in LoggerType if t.value != 'all'])
+    if name not in [getattr(t, 'value', t) for t in get_available_trackers()]: raise UserError(f'--tracker is {name!r}, but its package is not installed: pip install {name.replace("_", "-")}, or leave --tracker out (metrics.jsonl holds everything).')
 
 # %% ../nbs/09_training.ipynb #e4995954
 def learning_rate(step:int, # counted from 0
@@ -190,16 +203,17 @@ class Trainer:
         self.config, self.notes, self.callbacks = config, [], []      # notes: what was repaired, for the user to read; callbacks: functions f(trainer, record)
         mixed = config.mixed_precision if config.mixed_precision != 'auto' else 'bf16' if torch.cuda.is_available() else 'no'
         if AcceleratorState._shared_state: AcceleratorState._reset_state()            # an earlier trainer's precision would stay
-        self.accelerator = Accelerator(mixed_precision=mixed)
+        alone = torch.cuda.is_available() or torch.xpu.is_available() or int(os.environ.get('WORLD_SIZE', 1)) == 1
+        self.accelerator = Accelerator(mixed_precision=mixed, cpu=not alone, log_with=config.tracker, project_dir=config.output_dir)      # many processes without a GPU: gloo
         self.device, self.main = self.accelerator.device, self.accelerator.is_main_process
         self.folder = Path(config.output_dir)
         self._load_data(store)
         checkpoint = self._check_resume() if config.resume else None
-        if not config.resume and self.main: free_folder(self.folder, ('config.json', 'metrics.jsonl', 'checkpoints'), 'add --resume to continue that run, or choose another folder')
+        if not config.resume and not config.dry_run and self.main: free_folder(self.folder, ('config.json', 'metrics.jsonl', 'checkpoints'), 'add --resume to continue that run, or choose another folder')
         self._plan()
         self._build()
         if checkpoint: self._restore(checkpoint)
-        elif self.main: write_json(self.folder/'config.json', self._about())
+        elif self.main and not config.dry_run: write_json(self.folder/'config.json', self._about())
         self.accelerator.wait_for_everyone()
 
 # %% ../nbs/09_training.ipynb #d2e3915e
@@ -252,7 +266,7 @@ def _plan(self:Trainer):
         self.warmup = self.total//4
         self.notes.append(f'A warm-up of {c.warmup_steps} steps is too long for {self.total} steps of training; it is {self.warmup} now.')
 
-# %% ../nbs/09_training.ipynb #edf2538b
+# %% ../nbs/09_training.ipynb #50b2d9e8
 @patch
 def _build(self:Trainer):
     "Model, average, optimiser"
@@ -260,18 +274,43 @@ def _build(self:Trainer):
     torch.manual_seed(c.seed)
     self.dit_config = DiTConfig.preset(c.model_size, eva_dim=s.eva_dim, clip_dim=s.clip_dim, grid=s.grid, cls=s.cls, gate=not c.no_gate)
     self.raw = raw = EvaDiT(self.dit_config).to(self.device)
-    self.lr = c.learning_rate or 2e-3*96/self.dit_config.width
     self.flow, self.ema = c.flow, copy.deepcopy(raw).eval().requires_grad_(False)
-    self.names, self.params = zip(*raw.named_parameters())
-    groups = [dict(params=[p for p in self.params if p.ndim > 1], weight_decay=c.weight_decay), dict(params=[p for p in self.params if p.ndim < 2], weight_decay=0.)]
-    self.optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=(.9, .95), fused=True)
-    self.averager = torch.optim.SGD(self.ema.parameters(), lr=1., weight_decay=1., maximize=True, fused=True)
-    for e, p in zip(self.ema.parameters(), self.params): e.grad = p.detach()
-    self.model = self.accelerator.prepare_model(raw)
+    self.lr, self.parameters, raw.gradient_checkpointing = c.learning_rate or (4e-3 if c.overfit_test_size else 2e-3)*96/self.dit_config.width, raw.num_parameters(), c.gradient_checkpointing
+    self.sharded = self.accelerator.distributed_type == DistributedType.FSDP or self.accelerator.num_processes > 1 and os.environ.get('ACCELERATE_USE_FSDP') == 'true'
+    if self.sharded: self._shard()
+    if c.compile and c.debug_mode: self.notes.append('--debug_mode looks into every layer, so --compile is left out.')
+    elif c.compile: raw.compile()
+    self.model = raw if self.sharded else self.accelerator.prepare_model(raw)
+    self._make_optimizers()
     block = lambda n: '.'.join(n.split('.')[:2 if n.startswith('blocks.') else 1])
     self.blocks = list(dict.fromkeys(map(block, self.names)))                # the parts of the model whose gradients are measured
     self._block_of = torch.tensor([self.blocks.index(block(n)) for n in self.names], device=self.device)
     self._start_over()
+
+@patch
+def _make_optimizers(self:Trainer):
+    "AdamW for the weights, and SGD that draws the average towards them"
+    self.names, self.params = zip(*self.raw.named_parameters())
+    self.shards, averages = ([_local(p.detach()) for p in m.parameters()] for m in (self.raw, self.ema))
+    groups = [dict(params=[x for x, p in zip(self.shards, self.params) if (p.ndim > 1) == matrix], weight_decay=self.config.weight_decay*matrix) for matrix in (True, False)]
+    self.optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=(.9, .95), fused=True)
+    self.averager = torch.optim.SGD(averages, lr=1., weight_decay=1., maximize=True, fused=True)
+    for a, x in zip(averages, self.shards): a.grad = x
+    for o in (self.optimizer, self.averager): o.grad_scale = None
+
+def _local(x):
+    "This process's shard of a tensor"
+    return x.to_local() if isinstance(x, DTensor) else x
+
+@patch
+def _shard(self:Trainer):
+    "FSDP 2: each block, then the rest, of model and average"
+    plugin = getattr(self.accelerator.state, 'fsdp_plugin', None) or FullyShardedDataParallelPlugin()
+    if plugin.fsdp_version != 2: raise UserError('Only version 2 of FSDP is supported: accelerate launch --use_fsdp --fsdp_version 2.')
+    try: from torch.distributed.fsdp import fully_shard, MixedPrecisionPolicy
+    except ImportError as e: raise UserError(f'FSDP needs torch 2.6 or newer, and this is {torch.__version__}.') from e
+    for model in (self.raw, self.ema):
+        for part in (*model.blocks, model): fully_shard(part, reshard_after_forward=plugin.reshard_after_forward is not False, mp_policy=plugin.mixed_precision_policy or MixedPrecisionPolicy())
 
 @patch
 def _start_over(self:Trainer):
@@ -288,7 +327,7 @@ def _about(self:Trainer):
     "What is written beside the weights"
     flow = dataclasses.asdict(self.flow)
     return dict(config=dataclasses.asdict(self.config), model=dataclasses.asdict(self.dit_config), flow=flow, steps=self.total, batch_size=self.batch_size,
-                warmup_steps=self.warmup, learning_rate=self.lr, parameters=self.raw.num_parameters(), store=self.store.identity(), encoders=self.store.manifest['encoders'],
+                warmup_steps=self.warmup, learning_rate=self.lr, parameters=self.parameters, store=self.store.identity(), encoders=self.store.manifest['encoders'],
                 random_encoders=self.store.random_encoders(), train_samples=len(self.train_idx), processes=self.accelerator.num_processes, precision=self.accelerator.mixed_precision, versions=dict(python=platform.python_version(), torch=torch.__version__))
 
 # %% ../nbs/09_training.ipynb #979088dc
@@ -299,7 +338,7 @@ def _draw(self:Trainer, n):
     g = torch.Generator(self.device).manual_seed(seed % 2**63)
     first = n*self.accelerator.process_index
     mine = slice(first, first + n)
-    drop = torch.rand(self.batch_size, generator=g, device=self.device)[mine] < self.config.condition_dropout
+    drop = torch.rand(self.batch_size, generator=g, device=self.device)[mine] < (0. if self.config.overfit_test_size else self.config.condition_dropout)
     t = self.flow.times(self.batch_size, g)[mine]
     x_0 = torch.empty(n, self.dit_config.tokens, self.store.eva_dim, device=self.device)
     for i, x in enumerate(x_0): x.normal_(generator=g.manual_seed((seed*1_000_003 + first + i + 1)*2_654_435_761 % 2**63))
@@ -307,13 +346,24 @@ def _draw(self:Trainer, n):
 
 # %% ../nbs/09_training.ipynb #323c4bce
 @patch
+@contextlib.contextmanager
+def _no_exchange(self:Trainer):
+    "Gradients stay in this process"
+    if not self.sharded:
+        with self.accelerator.no_sync(self.model): yield
+        return
+    self.model.set_requires_gradient_sync(False)
+    yield
+    self.model.set_requires_gradient_sync(True)
+
+@patch
 def _forward_backward(self:Trainer, eva, clip):
     "Gradients of the loss on this process's images; returns loss, velocity similarity, and its sums and counts in ten bins of time"
     n, totals = len(eva), 0.
     for k, part in enumerate(zip(*(torch.tensor_split(x, self.parts) for x in (eva, clip, *self._draw(n))))):
         eva, clip, drop, t, x_0 = (x.to(self.device, non_blocking=True) for x in part)
         share = len(eva)/n
-        with contextlib.nullcontext() if k == self.parts - 1 else self.accelerator.no_sync(self.model):
+        with contextlib.nullcontext() if k == self.parts - 1 else self._no_exchange():
             with self.accelerator.autocast(): loss, sim, t = self.flow.loss(self.model, self.eva_space.encode(eva), self.clip_space.encode(clip), t=t, x_0=x_0, drop=drop)
             self.accelerator.backward(loss*share)
         totals = totals + torch.cat([torch.stack([loss.detach().float(), sim.mean()])*share, *by_time_bin(sim, t)])
@@ -325,20 +375,29 @@ def _forward_backward(self:Trainer, eva, clip):
 def _update(self:Trainer):
     "Clip, step and average, or nothing of all this if the gradient is not finite; returns the norms of all parameters' gradients, (P,), and of all together"
     c = self.config
-    grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.params]
-    norms = torch.stack(torch._foreach_norm(grads)).float()
+    for x, p in zip(self.shards, self.params): x.grad = _local(p.grad) if p.grad is not None else torch.zeros_like(x)
+    grads = [x.grad for x in self.shards]
+    norms = self._norms_of(grads)
     norm = norms.norm()
     torch._foreach_mul_(grads, (c.max_grad_norm/(norm + 1e-6)).clamp(max=1.))
     self.optimizer.found_inf = self.averager.found_inf = (~norm.isfinite()).float()
-    self.optimizer.grad_scale = self.averager.grad_scale = None
     for group in self.optimizer.param_groups: group['lr'] = learning_rate(self.step, self.lr, self.warmup, self.total, c.lr_schedule)
     self.averager.param_groups[0]['lr'] = 1 - ema_decay_at(self.step, c.ema_decay)
     watched = self._is_due(self.step + 1, c.log_every) or self._is_due(self.step + 1, c.eval_every)
-    before = torch._foreach_add(self.params, 0) if watched else None             # a copy
+    before = torch._foreach_add(self.shards, 0) if watched else None             # a copy
     self.optimizer.step()
     self.averager.step()
-    if before: self._norms = torch.stack([torch.stack(torch._foreach_norm(x)).norm() for x in (self.params, torch._foreach_sub(self.params, before))])
+    if before: self._norms = torch.stack([self._norms_of(x).norm() for x in (self.shards, torch._foreach_sub(self.shards, before))])
+    self.raw.zero_grad(set_to_none=True)
     return norms, norm
+
+@patch
+def _norms_of(self:Trainer, xs):
+    "The norm of each tensor, (P,); of all its shards"
+    norms = torch.stack(torch._foreach_norm(xs)).float()
+    if not self.sharded: return norms
+    dist.all_reduce(squares := norms.square())
+    return squares.sqrt()
 
 @patch
 def train_step(self:Trainer,
@@ -348,7 +407,6 @@ def train_step(self:Trainer,
     "One step; adds to the sums for the log and fetches nothing from the device"
     found = self._forward_backward(eva, clip)
     norms, norm = self._update()
-    self.optimizer.zero_grad(set_to_none=True)
     blocks = torch.zeros(len(self.blocks), device=self.device).index_add_(0, self._block_of, norms**2).sqrt()
     ok = norm.isfinite()
     self._sums += torch.where(ok, torch.cat([found[:2], torch.stack([norm, ok.float()]), found[2:], blocks]), 0.)
@@ -442,12 +500,15 @@ def __iter__(self:Trainer):
             batch = next(batches)
             with _uncut(), self._anomalies(): self.train_step(*batch)
     if 'stop' in asked: self.save(); self.stopped = True
+    for t in self.accelerator.trackers: t.finish()
 
 @patch
 def _begin(self:Trainer):
     "Before the first step: what the trivial answers reach, and the clock"
     self.stopped, self._session = False, [0, 0.]          # steps and seconds since the start of this process, evaluations included
     if len(self.eval_idx): self.baselines()
+    if self.config.tracker and not self.accelerator.trackers:
+        self.accelerator.init_trackers('tensorboard' if self.config.tracker == 'tensorboard' else 'eva_dit', {k: v for k, v in dataclasses.asdict(self.config).items() if v is not None})
     self._restart_clock()
 
 @patch
@@ -481,13 +542,15 @@ def _fetch(self:Trainer)->dict:
     self._sums.zero_(); self._flags, self._norms = [], None
     mean = lambda total, count: total/count if count else None
     return dict(loss=mean(loss, n), velocity_similarity=mean(sim, n), velocity_similarity_by_t=[mean(*sc) for sc in zip(sums, counts)], grad_norm=mean(norm, n),
-                grad_norm_by_block={b: mean(x, n) for b, x in zip(self.blocks, blocks)}, weight_norm=_number(weights), update_norm=_number(update))
+                grad_norm_by_block={b: mean(x, n) for b, x in zip(self.blocks, blocks)}, weight_norm=weights, update_norm=update)
 
 def _cut_at(values, n): return values[:n], *values[n:n + 2]
 
 def _number(x):
-    "JSON has no NaN and no infinity: null instead"
-    return x if x is not None and math.isfinite(x) else None
+    "JSON has no NaN and no infinity: null instead, also inside of lists and dictionaries"
+    if isinstance(x, dict): return {k: _number(v) for k, v in x.items()}
+    if isinstance(x, list): return [_number(v) for v in x]
+    return None if isinstance(x, float) and not math.isfinite(x) else x
 
 # %% ../nbs/09_training.ipynb #5e9ab262
 @patch
@@ -502,10 +565,11 @@ def _make_record(self:Trainer, measure)->bool: # False if it was broken off by `
     pace = self._session[1]/self._session[0] if self._session[0] else None
     fresh = len(self._flags) > 0
     found = self._fetch() if fresh else {k: v for k, v in self.record.items() if not k.startswith('eva_')}
-    self.record = dict(step=self.step, epoch=round(self.step*self.batch_size/len(self.train_idx), 3), **found) | dict(
+    self.record = {'step': self.step, 'epoch': round(self.step*self.batch_size/len(self.train_idx), 3), **found} | dict(
         lr=self.optimizer.param_groups[0]['lr'], samples_per_s=round(steps*self.batch_size/took, 2) if steps else found.get('samples_per_s'), seconds=round(self.elapsed, 2),
         seconds_left=round(pace*(self.total - self.step), 1) if pace else None, memory_gb=round(self._memory(), 3), nonfinite=self.nonfinite, **similarity)
     if self.config.debug_mode and fresh: self.record |= self._debug()
+    self.record = _number(self.record)
     if measure: self._note_best()
     self._log()
     for f in self.callbacks: f(self, self.record)
@@ -520,15 +584,23 @@ def _memory(self:Trainer)->float: # in GB
 @patch
 def _note_best(self:Trainer):
     now = self.record['eva_similarity']
-    if math.isfinite(now) and (self.best is None or now > self.best): self.best = now; self._new_best = True
+    if now is not None and (self.best is None or now > self.best): self.best = now; self._new_best = True
 
 @patch
 def _log(self:Trainer):
     "Append the record to metrics.jsonl"
     if self.main: _append(self.folder/'metrics.jsonl', self.record)
+    if self.config.tracker: self.accelerator.log(_flat(self.record), step=self.step)
+
+def _flat(record, prefix=''):
+    "The numbers of a record under one name each, as trackers want them"
+    items = record.items() if isinstance(record, dict) else ((f'{(i + .5)/len(record):.2f}', x) for i, x in enumerate(record))
+    out = {}
+    for k, v in items: out |= _flat(v, f'{prefix}{k}/') if isinstance(v, (dict, list)) else {f'{prefix}{k}': v} if isinstance(v, (int, float)) else {}
+    return out
 
 def _append(path, record):
-    "One more line of JSON; anything that is not finite becomes null"
+    "One more line of JSON"
     with open(path, 'a', encoding='utf8') as f: f.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + '\n')
 
 # %% ../nbs/09_training.ipynb #ed3f9bbf
@@ -558,6 +630,7 @@ def _probe(self:Trainer):
     self._outputs, self._usual, self._looks, self._strongest = {}, None, 0, torch.zeros(len(self.params), device=self.device)
     def watch(name, gates):
         def hook(module, args, out):
+            if not isinstance(out, torch.Tensor): return
             x = out.detach().float()
             self._outputs[name] = torch.stack([x.square().mean().sqrt(), x.abs().max()])
             if gates: self._outputs |= {f'{name}: gate of {what}': torch.stack([g.tanh().abs().mean()]*2) for what, g in zip(('attention', 'SwiGLU'), x.chunk(4, -1)[1::2])}
@@ -587,8 +660,8 @@ def _debug(self:Trainer)->dict:
     self._strongest.zero_(); self._looks += 1
     gates = {k: v[0] for k, v in outputs.items() if ': gate of' in k}
     gates |= {n: p.detach().tanh().abs().mean().item() for n, p in zip(self.names, self.params) if n.endswith('cross_gate')}
-    return dict(activations={k: dict(rms=_number(r), max=_number(m)) for k, (r, m) in outputs.items() if k not in gates},
-                gradients=dict(zip(self.names, map(_number, norms))), gates=gates,
+    return dict(activations={k: dict(rms=r, max=m) for k, (r, m) in outputs.items() if k not in gates},
+                gradients=dict(zip(self.names, norms)), gates=gates,
                 zero_gradients=[n for n, x in zip(self.names, norms) if x == 0],
                 exploding_gradients=[n for n, x, u in zip(self.names, norms, usual or norms) if self._looks > 10 and x > 10*u > 0],      # at first all grow from zero
                 dead_gates=[f'{n} ({"shut" if x < .5 else "pinned"})' for n, x in gates.items() if not 1e-3 < x < .999])
@@ -604,27 +677,23 @@ def evaluate(self:Trainer)->dict: # eva_similarity and eva_similarity_centred, a
     def model(*args):
         if 'stop' in self._asked and self.accelerator.num_processes == 1: raise _BrokenOff
         return self.ema(*args)
-    first, eva, clip = self._share_of_images()
-    sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-    if len(eva):
-        x_0 = noise(*eva.shape, seed=self.config.seed, first=first).to(self.device)
-        out = self.eva_space.decode(sample(model, self.flow, self.clip_space.encode(clip), x_0, steps=8, solver='midpoint', batch_size=32))
-        sums += torch.stack([*(s.double() for s in self._similarity(out, eva)), torch.tensor(len(eva), device=self.device)])
-    total, centred, n = self.accelerator.reduce(sums, 'sum').tolist()
+    first, mine, counts = self._share_of_images()
+    eva, clip = (x.to(self.device) for x in self.store.rows(mine))
+    x_0 = noise(*eva.shape, seed=self.config.seed, first=first).to(self.device)
+    out = self.eva_space.decode(sample(model, self.flow, self.clip_space.encode(clip), x_0, steps=8, solver='midpoint', batch_size=32))
+    mean, counts = self.statistics['eva_mean'].to(self.device), counts.to(self.device)
+    scores = token_cosine(out, eva).mean(1), token_cosine(out - mean, eva.float() - mean).mean(1), torch.ones_like(counts)
+    total, centred, n = self.accelerator.reduce(torch.stack([(s*counts).sum() for s in scores]), 'sum').tolist()
     return dict(eva_similarity=total/n, eva_similarity_centred=centred/n, **self.baselines())
 
 @patch
 def _share_of_images(self:Trainer):
-    "This process's part of the images to evaluate on: number of the first, EVA and CLIP tokens"
-    parts = torch.tensor_split(self.eval_idx, self.accelerator.num_processes)
-    mine = self.accelerator.process_index
-    return sum(map(len, parts[:mine])), *(x.to(self.device) for x in self.store.rows(parts[mine]))
-
-@patch
-def _similarity(self:Trainer, out, eva):
-    "Sum over images of the cosine of their tokens, plain and centred"
-    mean = self.statistics['eva_mean'].to(self.device)
-    return token_cosine(out, eva).mean(1).sum(), token_cosine(out.float() - mean, eva.float() - mean).mean(1).sum()
+    "This process's images of the evaluation, as many as every other's: number of the first, samples, and which of them count (some may be there twice)"
+    n, many = len(self.eval_idx), self.accelerator.num_processes
+    each = math.ceil(n/many)
+    first = each*self.accelerator.process_index
+    places = torch.arange(first, first + each)
+    return first, self.eval_idx[places.clamp(max=n - 1)], (places < n).float()
 
 # %% ../nbs/09_training.ipynb #874f7900
 @patch
@@ -632,6 +701,7 @@ def _similarity(self:Trainer, out, eva):
 def baselines(self:Trainer)->dict: # ridge and mean_token
     "EVA similarity of the trivial answers on the images of the evaluation"
     if getattr(self, '_baselines', None): return self._baselines
+    if self.config.dry_run: return {}
     path, of = self.folder/'baselines.json', dict(store=self.store.identity(), space=self.config.token_space, evaluated_on=self.eval_idx.tolist())
     if self.main and not (path.exists() and read_json(path, 'record of the baselines')['of'] == of): self._measure_baselines(path, of)
     self.accelerator.wait_for_everyone()
@@ -654,9 +724,13 @@ def _measure_baselines(self:Trainer, path, of):
 
 # %% ../nbs/09_training.ipynb #94bba500
 @patch
-def _optimizer_tensors(self:Trainer):
-    "AdamW's moments and step count by parameter name"
-    return {f'{k}.{n}': v for n, p in self.raw.named_parameters() for k, v in self.optimizer.state[p].items()}
+def _tensors(self:Trainer)->dict:
+    "Weights, averages and AdamW's moments by name, whole: with FSDP the shards are gathered"
+    def whole(x, p): return DTensor.from_local(x, p.device_mesh, p.placements, run_check=False, shape=p.shape, stride=p.stride()).full_tensor().cpu() if self.sharded and x.ndim else x
+    out = {}
+    for n, p, x, a in zip(self.names, self.params, self.shards, self.averager.param_groups[0]['params']):
+        out |= {f'model.{n}': whole(x, p), f'ema.{n}': whole(a, p), **{f'{k}.{n}': whole(v, p) for k, v in self.optimizer.state[x].items()}}
+    return out
 
 @patch
 def _state(self:Trainer)->dict:
@@ -666,11 +740,13 @@ def _state(self:Trainer)->dict:
     return dict(step=self.step, best=self.best, elapsed=self.elapsed, peak=self.lr, window=window, skipped=skipped, nonfinite=self.nonfinite, in_a_row=self._in_a_row, **self._about())
 
 @patch
-def _write_checkpoint(self:Trainer, folder, state):
+def _write_checkpoint(self:Trainer, folder, state, tensors):
     "Write everything into `folder`, flush it, and write `state` with the checksums last"
-    self.ema.save_pretrained(folder)
-    tensors = dict(training={**{f'model.{k}': v for k, v in self.raw.state_dict().items()}, **self._optimizer_tensors()}, statistics=self.statistics)
-    for name, ts in tensors.items(): save_file(ts, folder/f'{name}.safetensors')
+    model = EvaDiT(self.dit_config) if self.sharded else self.ema
+    if self.sharded: model.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith('ema.')})
+    model.save_pretrained(folder)
+    save_file({k: v.contiguous() for k, v in tensors.items() if not k.startswith('ema.')}, folder/'training.safetensors')
+    save_file(self.statistics, folder/'statistics.safetensors')
     for f in folder.iterdir(): settle(f)
     write_json(folder/'state.json', dict(state, files={f.name: sha256(f) for f in sorted(folder.iterdir())}))
     settle(folder/'state.json')
@@ -679,11 +755,11 @@ def _write_checkpoint(self:Trainer, folder, state):
 @patch
 def save(self:Trainer)->Path: # the checkpoint's folder
     "Write a checkpoint, whole or not at all; then move `last`, and `best` if it is; then delete the oldest"
-    name, state = f'step-{self.step:08d}', self._state()
+    name, state, tensors = f'step-{self.step:08d}', self._state(), self._tensors()
     folder = self.folder/'checkpoints'/name
     pointer = lambda which: (self.folder/which).read_text().strip() if (self.folder/which).exists() else None
     if self.main:
-        if not (folder.exists() and pointer('last') == name): self._make_folder(folder, state)
+        if not (folder.exists() and pointer('last') == name): self._make_folder(folder, state, tensors)
         self._point('last', name)
         if self._new_best: self._point('best', name)
         keep = pointer('last'), pointer('best')
@@ -694,11 +770,11 @@ def save(self:Trainer)->Path: # the checkpoint's folder
     return folder
 
 @patch
-def _make_folder(self:Trainer, folder, state):
+def _make_folder(self:Trainer, folder, state, tensors):
     tmp = folder.with_name(f'.{folder.name}.tmp')
     try:
         shutil.rmtree(tmp, ignore_errors=True); tmp.mkdir(parents=True)
-        self._write_checkpoint(tmp, state)
+        self._write_checkpoint(tmp, state, tensors)
     except (OSError, SafetensorError) as e:
         shutil.rmtree(tmp, ignore_errors=True)
         if getattr(e, 'errno', None) != 28 and 'No space left' not in str(e) and 'os error 28' not in str(e): raise
@@ -711,7 +787,7 @@ def _point(self:Trainer, which, name):
     with whole_file(self.folder/which) as tmp: tmp.write_text(name)
 
 # %% ../nbs/09_training.ipynb #eb7acc3d
-_harmless = 'chunked_embeddings_dir output_dir resume save_every keep_checkpoints eval_every eval_num_samples log_every workers debug_mode gradient_accumulation_steps'.split()
+_harmless = 'chunked_embeddings_dir output_dir resume dry_run save_every keep_checkpoints eval_every eval_num_samples log_every workers tracker debug_mode gradient_accumulation_steps gradient_checkpointing compile'.split()
 _bending = 'num_epochs max_steps learning_rate lr_schedule warmup_steps weight_decay max_grad_norm ema_decay time_shift condition_dropout mixed_precision'.split()
 
 @patch
@@ -721,7 +797,7 @@ def _compare(self:Trainer, state):
     changed = [k for k in now if k in then and now[k] != then[k]]
     say = lambda ks: ', '.join(f'--{k} {then[k]} (now {now[k]})' for k in ks)
     other = [k for k in changed if k not in _harmless + _bending]
-    harmless, bending = [k for k in changed if k in _harmless[3:]], [k for k in changed if k in _bending]
+    harmless, bending = [k for k in changed if k in _harmless[4:]], [k for k in changed if k in _bending]
     if other:
         safe = ' Only ' + ', '.join(f'--{k}' for k in harmless + bending) + ' may differ.' if harmless + bending else ''
         raise UserError(f'The run in {self.folder} was started with {say(other)}; resume it with the same, or start a new run in another folder.{safe}')
@@ -738,7 +814,7 @@ def _check_resume(self:Trainer): # a `Checkpoint`, or None if there is none yet
     if not (self.folder/'last').exists():
         self._compare(read_json(self.folder/'config.json', 'run configuration'))
         self.notes.append('The run was stopped before its first checkpoint, so it begins again.')
-        if self.main:
+        if self.main and not self.config.dry_run:
             for name in ('metrics.jsonl', 'nonfinite.jsonl'): (self.folder/name).unlink(missing_ok=True)
         return None
     with warnings.catch_warnings():
@@ -755,16 +831,22 @@ def _restore(self:Trainer, ckpt):
     state, t = ckpt.state, load_file(ckpt.folder/'training.safetensors', device=str(self.device))
     if state['step'] >= self.total and not state['skipped']: raise UserError(f'The run in {self.folder} is finished: it has {state["step"]} of {self.total} steps; train longer with --num_epochs or --max_steps.')
     if state['steps'] != self.total: self.notes.append(f'The run was to end at step {state["steps"]} and now ends at {self.total}, so the learning rate follows another curve from here.')
-    self.raw.load_state_dict({k[6:]: v for k, v in t.items() if k.startswith('model.')})
-    self.ema.load_state_dict(ckpt.model.state_dict())
-    if state['step']:
-        for n, p in self.raw.named_parameters(): self.optimizer.state[p] = {k: t[f'{k}.{n}'] for k in ('step', 'exp_avg', 'exp_avg_sq')}
+    self._load_tensors(t, ckpt.model.state_dict())
     self.step, self.best, self.elapsed, self.nonfinite, self._in_a_row = (state[k] for k in ('step', 'best', 'elapsed', 'nonfinite', 'in_a_row'))
     if state['config']['learning_rate'] == self.config.learning_rate: self.lr = state['peak']           # it may have been changed while training
     window, mine = state['window'], self.accelerator.process_index
     if mine < len(window): self._sums.copy_(torch.tensor(window[mine]))
     self._flags = [torch.tensor(f, device=self.device) for f in state['skipped']]
-    if self.main: self._set_back(ckpt)
+    if self.main and not self.config.dry_run: self._set_back(ckpt)
+
+@patch
+@torch.no_grad()
+def _load_tensors(self:Trainer, t, ema):
+    "Weights and moments from `t`, averages from `ema`"
+    def part(x, p): return _local(distribute_tensor(x.to(self.device), p.device_mesh, p.placements)) if self.sharded and x.ndim else x.to(self.device)
+    for n, p, x, a in zip(self.names, self.params, self.shards, self.averager.param_groups[0]['params']):
+        x.copy_(part(t[f'model.{n}'], p)); a.copy_(part(ema[n], p))
+        if f'step.{n}' in t: self.optimizer.state[x] = {k: part(t[f'{k}.{n}'], p) for k in ('step', 'exp_avg', 'exp_avg_sq')}
 
 # %% ../nbs/09_training.ipynb #d512792b
 @patch
@@ -830,21 +912,66 @@ def overfit_verdict(trainer:Trainer # after training with overfit_test_size
     elif reached <= asked: text += ' Train longer (--max_steps); if that does not help, something is wrong with the model.'
     return text
 
+# %% ../nbs/09_training.ipynb #a9c041c3
+@patch
+def dry_run(self:Trainer)->str: # a few lines
+    "Settings, size, memory, steps, and the time that all of it would take, from three timed steps; nothing is written"
+    c, d, n = self.config, self.dit_config, self.parameters
+    batches, took = iter(loader(self.store, self._sampler().from_step(0, 4))), []
+    for batch in batches:
+        start = time.perf_counter()
+        self.train_step(*batch); self._sums.tolist()                          # the device has to finish
+        took.append(time.perf_counter() - start)
+    step = sorted(took[1:])[len(took[1:])//2]
+    evaluations = (self.total//c.eval_every + 1)*len(self.eval_idx)/self.batch_size*step*16/3       # 16 forward passes, each about a third of a step
+    hours = (self.total*step + evaluations)/3600
+    return '\n'.join([json.dumps(dataclasses.asdict(c), indent=1),
+        f'{c.model_size}: {n/1e6:.1f} M parameters, {d.width} x {d.layers}, E = {d.eva_dim}, C = {d.clip_dim}, {d.tokens} tokens, gate {"on" if d.gate else "off"}',
+        f'data: {len(self.train_idx):,} images to train on, {len(self.eval_idx):,} to evaluate on',
+        f'memory: {20*n/1e9:.2f} GB for weights, gradients, moments and average; {self._memory():.2f} GB in all, {"most" if self.device.type == "cuda" else "now"}, on {self.device}',
+        f'disk: {16*n/1e9:.2f} GB a checkpoint, up to {c.keep_checkpoints + 1} of them',
+        f'{self.total:,} steps of {self.batch_size} images, {self.batch_size/step:.1f} images/s: about {f"{hours:.1f} hours" if hours > 2 else f"{60*hours:.1f} minutes"}, evaluations included',
+        *self.notes])
+
+# %% ../nbs/09_training.ipynb #b7fff7eb
+def settings_from(path # a JSON object of settings, or the config.json of a run
+                 )->dict: # of fields of `TrainConfig`
+    "Read settings from a file; a `UserError` for a name that is none"
+    settings = read_json(path, 'file of settings')
+    if isinstance(settings, dict) and isinstance(settings.get('config'), dict): settings = {k: v for k, v in settings['config'].items() if k not in ('resume', 'dry_run')}
+    if not isinstance(settings, dict): raise UserError(f'The file of settings {path} must hold a JSON object, such as {{"batch_size": 16}}.')
+    for k in settings: check_choice(f'a setting in {path}', k, [f.name for f in dataclasses.fields(TrainConfig)])
+    return settings
+
+def settings_given(args:list=None # the command line; that of this program, if None
+                  )->dict: # of fields of `TrainConfig`
+    "Settings from the command line, over those of `--config`, over those of the run that is resumed"
+    parser = anno_parser(TrainConfig, 'eva_dit_train')
+    parser.add_argument('--config', help='a JSON file of settings, such as the config.json of a run; what is given here as well wins', default=None)
+    parser.parse_args(args)                                                    # for --help and mistakes
+    for a in parser._actions: a.default = argparse.SUPPRESS                    # now what was really given
+    given = {k: v for k, v in vars(parser.parse_args(args)).items() if k not in ('pdb', 'xtra')}
+    if 'config' in given: given = settings_from(given.pop('config')) | given
+    run = Path(given.get('output_dir') or '')/'config.json'
+    return settings_from(run) | given if given.get('resume') and given.get('output_dir') and run.exists() else given
+
 # %% ../nbs/09_training.ipynb #30224cd1
 @command
-def eva_dit_train(**kwargs):
+def eva_dit_train(**kwargs # fields of `TrainConfig`; from the command line, if there are none
+                 ):
     "Train an EvaDiT on an embedding store; options are the fields of `TrainConfig`"
-    if not kwargs:
-        kwargs = vars(anno_parser(TrainConfig, 'eva_dit_train').parse_args())
-        kwargs = {k: v for k, v in kwargs.items() if k not in ('pdb', 'xtra')}
-    trainer = Trainer(TrainConfig(**kwargs))
-    main, d = trainer.accelerator.is_main_process, trainer.dit_config
-    if main: print(f'{trainer.config.model_size}: {trainer.raw.num_parameters()/1e6:.1f} M parameters, {d.width} x {d.layers}, E = {d.eva_dim}, C = {d.clip_dim}, gate {"on" if d.gate else "off"}; '
+    trainer = Trainer(TrainConfig(**(kwargs or settings_given())))
+    main, d = trainer.main, trainer.dit_config
+    if trainer.config.dry_run:
+        plan = trainer.dry_run()
+        return print(plan) if main else None
+    if main: print(f'{trainer.config.model_size}: {trainer.parameters/1e6:.1f} M parameters, {d.width} x {d.layers}, E = {d.eva_dim}, C = {d.clip_dim}, gate {"on" if d.gate else "off"}; '
                    f'{len(trainer.train_idx):,} images, {trainer.total:,} steps of {trainer.batch_size}, on {trainer.device}')
     try: trainer.fit()
     except KeyboardInterrupt:
-        if main: print('Add --resume to the same command to continue.')
-        raise
+        if not trainer.stopped: raise
+        if main: print(f'To continue: eva_dit_train --output_dir {trainer.folder} --resume')
+        return
     if not main: return
     if trainer.config.overfit_test_size: print(overfit_verdict(trainer))
     print(f'Run: {trainer.folder}   log: {trainer.folder}/metrics.jsonl   checkpoint: {trainer.folder}/checkpoints/{(trainer.folder/"last").read_text()}')
