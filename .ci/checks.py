@@ -1,4 +1,4 @@
-"Checks that are not notebooks: python .ci/checks.py imports | requirements | readme | docs | api | demo FOLDER [FOLDER of --no_gate]"
+"Checks that are not notebooks: python .ci/checks.py imports | requirements | readme | docs | links | api | demo FOLDER [FOLDER of --no_gate]"
 import ast, dataclasses, importlib, inspect, json, re, subprocess, sys, tempfile
 from configparser import ConfigParser
 from importlib.metadata import packages_distributions
@@ -34,11 +34,14 @@ def imports():
     return wrong + [f'{o} has no notebook' for o in orphans]
 
 def requirements():
-    "Every package that the library imports is a runtime requirement in settings.ini, not only one for development"
+    "Every package that the library imports is a runtime requirement in settings.ini, but for those that it can do without (`except ImportError`)"
     cfg = ConfigParser(delimiters=['=']); cfg.read(root/'settings.ini')
     normal = lambda s: re.split(r'[<>=!~\[]', s)[0].lower().replace('_', '-')
     required = {normal(r) for r in cfg['DEFAULT']['requirements'].split()}
     trees = {p.name: ast.parse(p.read_text()) for p in (root/'eva_dit').glob('*.py')}
+    for t in trees.values():                                           # what may be missing is not required
+        for n in ast.walk(t):
+            if isinstance(n, ast.Try) and any(getattr(h.type, 'id', '') == 'ImportError' for h in n.handlers): n.body = []
     roots = {(name, (n.module if isinstance(n, ast.ImportFrom) else a.name).split('.')[0]) for name, t in trees.items() for n in ast.walk(t)
              if isinstance(n, ast.Import) or isinstance(n, ast.ImportFrom) and not n.level for a in n.names}
     dists = packages_distributions()
@@ -50,7 +53,7 @@ def readme():
     with tempfile.TemporaryDirectory() as d:
         subprocess.run([sys.executable, root/'.ci/readme.py', f'{d}/README.md'], check=True)
         same = Path(f'{d}/README.md').read_text() == (root/'README.md').read_text()
-    images = [i for i in re.findall(r'\]\((nbs/[^)#]+)\)', (root/'README.md').read_text()) if not (root/i).exists()]
+    images = [i for i in re.findall(r'\]\((?![a-z]+:|#)([^)#\s]+)', (root/'README.md').read_text()) if not (root/i).exists()]
     return ([] if same else ['README.md differs from nbs/index.ipynb; run python .ci/readme.py']) + [f'README.md points to {i}, which is not there' for i in images]
 
 def docs():
@@ -59,26 +62,43 @@ def docs():
     mixed = re.findall(r'Found cells containing imports and other code.*?\n---\n(.*?)\n', r.stderr)
     return ([r.stderr.strip().splitlines()[-1]] if r.returncode else []) + [f'a cell imports and does other work: {m}' for m in mixed]
 
+def links():
+    "What the text of a notebook links to or shows is there; saved outputs are whole, small, and name no folder of one machine"
+    wrong = []
+    for nb in sorted((root/'nbs').rglob('*.ipynb')):
+        if '.ipynb_checkpoints' in nb.parts: continue
+        for c in json.loads(nb.read_text(encoding='utf8'))['cells']:
+            source, name = ''.join(c['source']), nb.relative_to(root)
+            if c['cell_type'] == 'markdown':
+                for target in re.findall(r'\]\(([^)#\s]+)', re.sub(r'`[^`]*`|^```.*?^```', '', source, flags=re.M | re.S)):
+                    if not re.match(r'[a-z]+:', target) and not (nb.parent/re.sub(r'\.html$', '.ipynb', target)).exists(): wrong.append(f'{name} points to {target}, which is not there')
+            for o in c.get('outputs', []):
+                saved, words = json.dumps(o), source.strip().split(chr(10))[0]
+                if o['output_type'] == 'error': wrong.append(f'{name}: the saved output of the cell "{words}" is an error')
+                if len(saved) > 200_000: wrong.append(f'{name}: the saved output of the cell "{words}" has {len(saved)//1000} kB, more than 200')
+                if place := re.search(r'/(?:work|root|tmp|home|Users)/[\w.-]+', saved): wrong.append(f'{name}: the saved output of the cell "{words}" names {place[0]}, a place on one machine')
+    return wrong
+
 def lacking(name, f):
     "What the documentation of a function lacks: a docstring, a comment for each parameter"
     from fastcore.docments import docments
     if not (inspect.getdoc(f) or '').strip(): yield f'{name} has no docstring'
     comments = docments(f)
-    for p in inspect.signature(f).parameters:
-        if p not in ('self', 'cls') and not p.startswith('_') and not comments.get(p): yield f'{name}: the parameter {p} has no comment'
+    for p, about in inspect.signature(f).parameters.items():          # comments of *args and **kwargs cannot be read
+        if p not in ('self', 'cls') and not p.startswith('_') and about.kind not in (about.VAR_POSITIONAL, about.VAR_KEYWORD) and not comments.get(p): yield f'{name}: the parameter {p} has no comment'
 
 def lacking_in_class(name, c):
-    "What the documentation of a class lacks: a docstring, a comment for each field or parameter, the same for its methods"
+    "What the documentation of a class lacks: a docstring, a comment for each field or parameter, a docstring for each method"
     from fastcore.docments import docments
     if not (c.__doc__ or '').strip() or c.__doc__.startswith(f'{c.__name__}('): yield f'{name} has no docstring'
     if dataclasses.is_dataclass(c): yield from (f'{name}: the field {f.name} has no comment' for f in dataclasses.fields(c) if not docments(c).get(f.name))
     elif '__init__' in vars(c): yield from (l for l in lacking(name, c.__init__) if 'docstring' not in l)
     for k, m in vars(c).items():
         m = m.fget if isinstance(m, property) else getattr(m, '__func__', m)
-        if not k.startswith('_') and inspect.isfunction(m) and m.__module__ == c.__module__: yield from lacking(f'{name}.{k}', m)
+        if not k.startswith('_') and inspect.isfunction(m) and m.__module__ == c.__module__ and not (inspect.getdoc(m) or '').strip(): yield f'{name}.{k} has no docstring'
 
 def api():
-    "Every public name has a docstring, and every parameter of it a comment"
+    "Every public name has a docstring and every parameter of it a comment; every public method has a docstring"
     wrong = []
     for m in module_numbers():
         module = importlib.import_module(f'eva_dit.{m}')
@@ -111,6 +131,6 @@ def demo(folder, bare=None, tolerance=.03):
 
 if __name__ == '__main__':
     what, *args = sys.argv[1:]
-    wrong = dict(imports=imports, requirements=requirements, readme=readme, docs=docs, api=api, demo=demo)[what](*args)
+    wrong = dict(imports=imports, requirements=requirements, readme=readme, docs=docs, links=links, api=api, demo=demo)[what](*args)
     print(*(wrong or [f'{what}: in order']), sep='\n')
     sys.exit(bool(wrong))

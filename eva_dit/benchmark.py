@@ -20,6 +20,8 @@ from .data import EmbeddingStore, StepSampler, loader, read_pickle, write_manife
 from .dit import DiTConfig, EvaDiT, cost, swiglu_width
 from .encoders import clip_encoder, eva_encoder, place, preprocess
 from .extraction import extract
+from .flow import Flow
+from .sampling import sample
 
 # %% ../nbs/15_benchmark.ipynb #9159bb50
 @dataclass
@@ -231,6 +233,24 @@ def _share_of_the_machine(device, quick):
         a, limit = interleaved(step, product, rounds=rounds, device=device)
         rate = 3*cost(config)['flops']*config.tokens*batch/a
         yield Row(f"{size} B={batch} {precision} {'compiled' if cuda else 'eager'}, forward + backward", rate/1e9, flops/limit/1e9, 'GFLOP/s', 'a large matrix product', at_least=.5 if cuda else None)
+
+# %% ../nbs/15_benchmark.ipynb #ad700a0a
+@rows('flow')
+def _loss_and_sampler(device, quick):
+    size, rounds = 'nano' if quick else 'small', 3 if quick else 5
+    config, flow = DiTConfig.preset(size, **(dict(eva_dim=1024) if quick else {})), Flow()
+    model, (x, t, c) = EvaDiT(config).to(device), _inputs(config, 2, device)
+    opt, g = torch.optim.AdamW(model.parameters(), 1e-4, fused=True), torch.Generator(device).manual_seed(0)
+    def training(loss):
+        def step(): opt.zero_grad(); loss().backward(); opt.step()
+        return step
+    a, b = interleaved(training(lambda: flow.loss(model, x, c, g)[0]), training(lambda: model(x, t, c).square().mean()), rounds=rounds, device=device)
+    yield Row(f'{size} B=2, training step with the loss of the flow', a*1e3, b*1e3, 'ms', 'with a plain square', at_most=1.05)
+    @torch.no_grad()
+    def calls():
+        for _ in range(8): model(x, t, c)
+    a, b = interleaved(lambda: sample(model, flow, c, x, steps=4), calls, rounds=rounds, device=device)
+    yield Row(f'{size} B=2, sampling, 4 midpoint steps', a*1e3, b*1e3, 'ms', '8 calls of the model', at_most=1/.95)
 
 # %% ../nbs/15_benchmark.ipynb #efe35110
 def _make_store(folder, n, E, per_shard=125):

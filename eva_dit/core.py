@@ -26,7 +26,8 @@ def check_choice(name:str, # what is being chosen, as the user knows it
     return value
 
 # %% ../nbs/00_core.ipynb #af6a66ef
-def command(f):
+def command(f # the function behind a command, named like it
+           ):
     "Decorator for command-line functions (below `call_parse`): a `UserError` becomes one sentence and its exit status, 2"
     @functools.wraps(f)
     def run(*args, **kwargs):
@@ -72,7 +73,8 @@ def check_space(folder, # an existing folder on the disk in question
 # %% ../nbs/00_core.ipynb #fd589fdd
 _umask = os.umask(0); os.umask(_umask)         # it can only be read by setting it
 
-def settle(path):
+def settle(path # the file
+          ):
     "Flush a file to the disk, with ordinary permissions (safetensors writes files that only their owner may read)"
     os.chmod(path, 0o666 & ~_umask)
     with open(path, 'rb') as f: os.fsync(f.fileno())

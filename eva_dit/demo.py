@@ -33,7 +33,8 @@ photographs = dict( # name in skimage.data: title, credit
     gravel           =('gravel', 'CC0Textures, CC0'))
 held_out_photographs = 'coffee', 'rocket', 'camera', 'gravel'
 
-def crop_boxes(width:int, height:int, # of the photograph, in pixels
+def crop_boxes(width:int, # of the photograph, in pixels
+               height:int, # of the photograph, in pixels
                n:int, # how many
                seed:int # same seed, same crops
               )->list: # of (left, upper, side)
@@ -42,7 +43,11 @@ def crop_boxes(width:int, height:int, # of the photograph, in pixels
     sides = np.exp(rng.uniform(math.log(64), math.log(min(width, height)), n)).round().astype(int)
     return [(int(rng.integers(0, width - s + 1)), int(rng.integers(0, height - s + 1)), int(s)) for s in sides]
 
-def caption(title:str, box:tuple, width:int, height:int)->str:
+def caption(title:str, # of the photograph
+            box:tuple, # left, upper and side of the crop, in pixels
+            width:int, # of the photograph, in pixels
+            height:int # of the photograph, in pixels
+           )->str:
     "What the crop shows, where in the photograph, and how close"
     x, y, s = box
     place = lambda mid, size, words: words[min(2, int(3*mid/size))]
@@ -52,7 +57,7 @@ def caption(title:str, box:tuple, width:int, height:int)->str:
 def write_photographs(folder, # where to; a folder for each photograph
                       crops:int=80, # of each training photograph
                       held_out_crops:int=16, # of each held-out photograph
-                      seed:int=0
+                      seed:int=0 # same seed, same crops
                      )->int: # how many crops there are
     "Cut the photographs into 64 x 64 crops with captions"
     from skimage import data

@@ -106,9 +106,21 @@ class ModelError(Exception):
 @dataclass
 class Subject:
     "A model under diagnosis: how to call it, what to feed it, what surrounds it"
-    model: object; eva_dim: int; clip_dim: int; grid: tuple; cls: bool
-    flow: Flow; recipe: Recipe; adapt: object; aligned: bool; sandwich: bool; rope: object
-    seed: int; steps: int; lr: float; progress: bool
+    model: object           # module or function
+    eva_dim: int            # E
+    clip_dim: int           # C
+    grid: tuple             # rows and columns
+    cls: bool               # is the first token CLS?
+    flow: Flow              # what the output means
+    recipe: Recipe          # what surrounds the model
+    adapt: object           # adapt(model, x_t, t, cond) -> output, or None
+    aligned: bool           # must the conditioning have as many tokens?
+    sandwich: bool          # are norms after the sublayers promised?
+    rope: object            # cosines and sines of the rotary table, or None
+    seed: int               # of everything random
+    steps: int              # of the short training
+    lr: float               # of the short training
+    progress: bool          # show a bar
 
     def __post_init__(self):
         self.modules = [self.model] if isinstance(self.model, nn.Module) else _modules_behind(self.model)
@@ -144,7 +156,8 @@ def _modules_behind(f):
     return list({id(m): m for v in values for m in ([v] if isinstance(v, nn.Module) else _modules_behind(v) if inspect.isfunction(v) and v is not f else [])}.values())
 
 @contextlib.contextmanager
-def kept(s:Subject):
+def kept(s:Subject # whose state is kept
+        ):
     "Whatever happens inside, weights, buffers, gradients, modes and random state are afterwards what they were"
     tensors = [x for m in s.modules for x in (*m.parameters(), *m.buffers())]
     before, modes = [x.detach().clone() for x in tensors], [(m, m.training) for top in s.modules for m in top.modules()]
@@ -159,7 +172,8 @@ def kept(s:Subject):
             for m, mode in modes: m.training = mode
 
 @contextlib.contextmanager
-def awake(s:Subject):
+def awake(s:Subject # whose zeros are filled
+         ):
     "The model with random numbers in place of zero parameters, in eval mode, without gradients"
     with kept(s), torch.no_grad():
         for p in s.named.values():
@@ -167,14 +181,18 @@ def awake(s:Subject):
         for m in s.modules: m.eval()
         yield s
 
-def apart(a:Tensor, b:Tensor)->float:
+def apart(a:Tensor, # an output, any shape
+          b:Tensor # another one, like a
+         )->float: # 0 if they are the same
     "How far two outputs are apart, against the spread of the second"
     return ((a - b).norm()/(b - b.mean()).norm().clamp_min(1e-30)).item()
 
 # %% ../nbs/11_diagnosis.ipynb #fca488c3
 class Called(nn.Module):
     "A subject as a module called `model(x_t, t, cond)`, to hand to a trainer or a sampler"
-    def __init__(self, s:Subject):
+    def __init__(self,
+                 s:Subject # to be called
+                ):
         super().__init__()
         self.inner, self._call = nn.ModuleList(s.modules), [s]
 
@@ -182,7 +200,10 @@ class Called(nn.Module):
         "The subject's answer; trainers' extra arguments (a drop mask) are ignored"
         return self._call[0](x_t, t, cond)
 
-def plain_training(flow:Flow, lr:float, seed:int=0):
+def plain_training(flow:Flow, # whose loss is lowered
+                   lr:float, # learning rate
+                   seed:int=0 # of noise and times
+                  ): # training(model) -> step(x_1, cond)
     "The simplest right training step: AdamW, clipped gradients, fresh noise and times"
     def training(model):
         opt, g = torch.optim.AdamW(model.parameters(), lr, betas=(.9, .95)), None
@@ -233,7 +254,11 @@ def _after_training(s, x_1, cond):
     return dict(v_half=token_cosine(s.flow.velocity(s(x_t, half, cond), x_t, half), x_1 - x_0).mean().item(), one_step=similar(start(model, s.flow, cond, x_0)),
                 shuffled=similar(start(model, s.flow, cond.roll(1, 0), x_0)), ode=similar(forwards), backwards=similar(back))
 
-def sampled(s:Subject, model, cond:Tensor, x_0:Tensor)->Tensor:
+def sampled(s:Subject, # whose sampler is used
+            model, # called as model(x_t, t, cond)
+            cond:Tensor, # (n, M, C)
+            x_0:Tensor # noise, (n, N, E)
+           )->Tensor: # (n, N, E)
     "Samples by the recipe's sampler, or by this project's"
     if s.recipe.sampler: return s.recipe.sampler(model, cond, x_0)
     return sample(model, s.flow, cond, x_0, steps=10, **({} if s.flow.prediction != 'noise' else dict(t_start=.05)))
@@ -251,7 +276,9 @@ def check(name:str, # of the check
     def add(f): _checks[name] = f, meaning, advice; return f
     return add
 
-def run_check(s:Subject, name:str)->Check:
+def run_check(s:Subject, # the model under diagnosis
+              name:str # of the check
+             )->Check:
     "Make one check; a model that fails in it has a fault"
     f, meaning, advice = _checks[check_choice('check', name, _checks)]
     try:
@@ -398,7 +425,9 @@ def _(s):
     return e > 1e-4, e, f'exchanged with the most similar of {len(picks)} tokens, the output differs by {e:.1e} (more than 0.0001)'
 
 # %% ../nbs/11_diagnosis.ipynb #e819e4ef
-def responses(s:Subject, backgrounds:int=3)->Tensor: # (N, N), float64
+def responses(s:Subject, # the model under diagnosis
+              backgrounds:int=3 # inputs to average over
+             )->Tensor: # (N, N), float64
     "Logarithm of how strongly the grid's token q responds to a change of token p"
     n, total = s.grid[0]*s.grid[1], 0.
     with awake(s):
@@ -410,7 +439,9 @@ def responses(s:Subject, backgrounds:int=3)->Tensor: # (N, N), float64
             total = total + (out[1:] - out[:1]).norm(dim=-1).clamp_min(1e-30).log()
     return total/backgrounds
 
-def explained_by_way(L:Tensor, grid:tuple)->tuple:
+def explained_by_way(L:Tensor, # log responses, (N, N)
+                     grid:tuple # rows and columns
+                    )->tuple: # three shares of variance
     "Residual variance of log responses (N, N): with parts of p and q alone, with the way along the line added, with the way on the grid"
     R, C = grid; n = R*C
     p, q = (i.to(L.device) for i in torch.cartesian_prod(torch.arange(n), torch.arange(n)).unbind(1)); off = p != q
@@ -618,7 +649,9 @@ def _(s):
 # %% ../nbs/11_diagnosis.ipynb #96166be7
 class Spy(nn.Module):
     "A model of one parameter that writes down what it is shown"
-    def __init__(self, fail=None):
+    def __init__(self,
+                 fail:Exception=None # raised at every call
+                ):
         super().__init__()
         self.w, self.seen, self.fail = nn.Parameter(torch.zeros(1)), [], fail
 
@@ -707,7 +740,7 @@ def diagnose(model, # any nn.Module, or a function (the modules that it uses are
              rope:tuple=None, # cosines and sines of the rotary table, each (N, pairs)
              steps:int=120, # of the short training
              lr:float=None, # of the short training; 3e-3*96/width if None
-             seed:int=0,
+             seed:int=0, # of everything random
              only=None, # names of checks, if not all
              progress:bool=True # show a bar
             )->Diagnosis:

@@ -162,7 +162,9 @@ def _check_config(c):
 # %% ../nbs/03_dit.ipynb #805d8ad3
 class DiTBlock(nn.Module):
     "A Lumina-Next block: AdaLN, self- and cross-attention in parallel, SwiGLU, sandwich norms, tanh gates"
-    def __init__(self, config:DiTConfig):
+    def __init__(self,
+                 config:DiTConfig # the shape of the model
+                ):
         super().__init__()
         c, D = config, config.width
         norm = lambda: RMSNorm(D, c.norm_eps)
@@ -203,7 +205,9 @@ def masked_mean(c:Tensor, # (B, M, D)
 # %% ../nbs/03_dit.ipynb #e1ffb32d
 class EvaDiT(nn.Module, PyTorchModelHubMixin, library_name='eva_dit', tags=['diffusion-transformer', 'rectified-flow']):
     "`model(x_t, t, cond)`: a BLIP3-o style diffusion transformer over EVA tokens, conditioned on CLIP tokens"
-    def __init__(self, config:DiTConfig):
+    def __init__(self,
+                 config:DiTConfig # the shape of the model
+                ):
         super().__init__()
         c, D, T = config, config.width, config.time_dim or config.width
         self.config, self.gradient_checkpointing = c, False
@@ -267,8 +271,12 @@ def num_parameters(self:EvaDiT)->int:
     return sum(p.numel() for p in self.parameters())
 
 # %% ../nbs/03_dit.ipynb #e2b44e8c
-def check_inputs(model:EvaDiT,
-                 x_t, t, cond=None, drop=None, mask=None # as `EvaDiT.forward` takes them
+def check_inputs(model:EvaDiT, # whose inputs these are
+                 x_t, # noisy tokens, (B, N, E)
+                 t, # times, (B,)
+                 cond=None, # conditioning, (B, M, C)
+                 drop=None, # images without conditioning, (B,) bool
+                 mask=None # conditioning tokens that count, (B, M) bool
                 ):
     "A `UserError` that names what does not fit `model`"
     c, B, w = model.config, len(x_t), model.x_embed.weight
@@ -319,7 +327,7 @@ def __repr__(self:EvaDiT):
     return '\n'.join([f'EvaDiT, {total:,} parameters'] + [f"  {name:<13} {a:>18} {'to' if z[0] == '(' and a else '':<2} {z:<18} {k:>13,}  {k/total:6.1%}" for name, a, z, k in parts if k])
 
 # %% ../nbs/03_dit.ipynb #ad1aea07
-def cost(config:DiTConfig,
+def cost(config:DiTConfig, # the shape of the model
          cond_tokens:int=None # M, where the configuration leaves it open; N if None
         )->dict: # parameters; flops, a token, forward; activations, activations_checkpointed and optimiser, in bytes
     "What a model costs: parameters, work, and memory of training in float32 with AdamW (activations for one image)"
@@ -359,7 +367,7 @@ def capture(model:EvaDiT, # not compiled
         for h in hooks: h.remove()
 
 # %% ../nbs/03_dit.ipynb #d0b6079b
-def check_weights(model:nn.Module,
+def check_weights(model:nn.Module, # that is to be loaded
                   state:dict, # name: tensor
                   where:str='The state dict' # what holds the tensors, for the message
                  ):

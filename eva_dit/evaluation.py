@@ -8,7 +8,7 @@ __all__ = ['ways', 'measures', 'thresholds', 'score_names', 'structured', 'budge
            'linear_velocity', 'nearest_training', 'fit_mlp', 'mlp', 'cached', 'shuffle_between_groups', 'count_calls',
            'cost_plan', 'Evaluation', 'evaluate', 'TextTower', 'text_tower', 'table_html', 'plot_velocity',
            'plot_similarity', 'plot_cost', 'plot_denoising', 'plot_run', 'figures', 'write_report', 'write_evaluation',
-           'write_plots', 'Comparison', 'write_comparison', 'BelowThreshold', 'eva_dit_evaluate']
+           'write_plots', 'Comparison', 'write_comparison', 'Foreign', 'BelowThreshold', 'eva_dit_evaluate']
 
 # %% ../nbs/10_evaluation.ipynb #fcddd2f8
 import base64, csv, functools, hashlib, html, io, json, math, platform, re, signal, sys, threading, time
@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 import torch, torch.nn.functional as F
 from accelerate import PartialState
 from accelerate.utils import gather_object, reduce
@@ -733,11 +734,11 @@ def evaluate(ckpt:Checkpoint, # the trained model
     base, net = _baselines(ckpt, store, mlp, [f for f in (cache or store.folder, folder) if f], progress)
     work = _Evaluator(ckpt, store, idx, settings, base, text, net)
     work.work(folder, json.dumps([_fingerprint(ckpt.model), store.identity(), split, len(idx), settings, mlp, text and text.name]), progress)
-    config, log = ckpt.config, ckpt.folder.parent.parent/'metrics.jsonl'
+    config, log = ckpt.config, ckpt.folder and ckpt.folder.parent.parent/'metrics.jsonl'
     r = work.finish(_seen_in_training(ckpt, store, idx, split, work.twins), split=split, asked=num_samples, random_encoders=store.random_encoders(), store=store.identity(), store_folder=str(store.folder),
-                    same_store_as_training=store.identity() == ckpt.state['store'], checkpoint=str(ckpt.folder), step=ckpt.state['step'], parameters=ckpt.state['parameters'], model_size=config.model_size,
+                    same_store_as_training=store.identity() == ckpt.state['store'], checkpoint=str(ckpt.folder or config.model_size), step=ckpt.state['step'], parameters=ckpt.state['parameters'], model_size=config.model_size,
                     encoders=store.manifest['encoders'], versions=dict(python=platform.python_version(), torch=torch.__version__, eva_dit=_version()), seconds=round(time.perf_counter() - begin, 1))
-    if log.exists(): r.history = [x for x in map(_record, log.read_text(encoding='utf8').splitlines()) if x]
+    if log and log.exists(): r.history = [x for x in map(_record, log.read_text(encoding='utf8').splitlines()) if x]
     return r
 
 # %% ../nbs/10_evaluation.ipynb #d8f6e30e
@@ -746,6 +747,7 @@ def _baselines(ckpt, store, mlp, folders, progress):
     spaces = hashlib.sha256(b''.join(x.cpu().numpy().tobytes() for s in (ckpt.eva_space, ckpt.clip_space) for x in (s.mean, s.std))).hexdigest()
     of = [store.identity(), store.cls, spaces, type(ckpt.eva_space).__name__]
     s, c = ckpt.state, ckpt.config
+    if mlp and not ckpt.folder: raise UserError('How long a model from elsewhere was trained is not known, so no network can be trained as long; leave out mlp.')
     if mlp and s['store'] != store.identity(): raise UserError(f'The model was trained on another store than {store.folder}, so no network can be trained on the same images; leave out --mlp, or evaluate on the store of the training.')
     with PartialState().main_process_first():
         base = cached('baselines', of, lambda: fit_baselines(store, ckpt.eva_space, ckpt.clip_space, progress=progress), folders)
@@ -1125,6 +1127,35 @@ def write_comparison(c:Comparison, # several evaluations
     if plots: write_plots(c.results, folder/'plots', plots)
     write_json(folder/'comparison.json', dict(models=list(c.results), rows=dict(c.rows()), differences={w: c.differences(w) for w in ('dit_ode', 'dit_one_step')}, command=how))
     return folder
+
+# %% ../nbs/10_evaluation.ipynb #eeb36ea1
+class _Called(nn.Module):
+    "A model with what the evaluation asks of it"
+    gate = True                                                                # not known to be without
+    def __init__(self, model, config): super().__init__(); self.called, self.config = model, config
+    def forward(self, x_t, t, cond): return self.called(x_t, t, cond)
+
+class Foreign:
+    "Any model, as `evaluate` takes it in place of a `Checkpoint`"
+    def __init__(self,
+                 model:nn.Module, # called as model(x_t, t, cond) -> (B, N, E)
+                 store:EmbeddingStore, # whose training split it was trained on, standardised
+                 flow:Flow=None # what its output means; velocity if None
+                ):
+        stats, name = store.statistics(), type(model).__name__
+        self.flow, self.folder = flow or Flow(), None
+        self.eva_space, self.clip_space = (Standardiser(stats[f'{k}_mean'], stats[f'{k}_std']) for k in ('eva', 'clip'))
+        tokens = store.grid[0]*store.grid[1] + store.cls
+        self.model = _Called(model, SimpleNamespace(eva_dim=store.eva_dim, clip_dim=store.clip_dim, grid=store.grid, cls=store.cls, tokens=tokens)).eval()
+        self.config = SimpleNamespace(model_size=name, seed=0, overfit_test_size=0, chunked_embeddings_dir=str(store.folder))
+        self.state = dict(step=0, parameters=sum(p.numel() for p in model.parameters()), encoders=store.manifest['encoders'], store=store.identity())
+
+    def to(self,
+           device # such as cpu or cuda
+          ):
+        "Model and spaces on `device`"
+        self.model, self.eva_space, self.clip_space = (x.to(device) for x in (self.model, self.eva_space, self.clip_space))
+        return self
 
 # %% ../nbs/10_evaluation.ipynb #fa0f0749
 class BelowThreshold(UserError):

@@ -15,22 +15,38 @@ from .core import UserError, check_choice
 from .flow import Flow, shift_time
 
 # %% ../nbs/05_sampling.ipynb #f5a17959
-def euler(f, x, t, u):
+def euler(f, # velocity, a function of (x, t)
+          x:Tensor, # where it is, any shape
+          t:float, # its time
+          u:float # the time to go to
+         )->Tensor: # like x
     "From `x` (any shape) at time `t` to time `u` along the velocity `f(x, t)`, one call"
     return x + (u - t)*f(x, t)
 
-def midpoint(f, x, t, u):
+def midpoint(f, # velocity, a function of (x, t)
+             x:Tensor, # where it is, any shape
+             t:float, # its time
+             u:float # the time to go to
+            )->Tensor: # like x
     "Like `euler`, with the velocity half-way, two calls"
     m = (t + u)/2
     return x + (u - t)*f(x + (m - t)*f(x, t), m)
 
-def heun(f, x, t, u):
+def heun(f, # velocity, a function of (x, t)
+         x:Tensor, # where it is, any shape
+         t:float, # its time
+         u:float # the time to go to
+        )->Tensor: # like x
     "Like `euler`, with the mean of the velocities at both ends, two calls (one for a step that ends at 1)"
     v = f(x, t)
     end = x + (u - t)*v
     return end if u == 1 else x + (u - t)/2*(v + f(end, u))
 
-def ralston(f, x, t, u):
+def ralston(f, # velocity, a function of (x, t)
+            x:Tensor, # where it is, any shape
+            t:float, # its time
+            u:float # the time to go to
+           )->Tensor: # like x
     "Like `euler`, third order without a look at `u`, three calls (Ralston 1962)"
     h = u - t
     a = f(x, t)
@@ -38,7 +54,11 @@ def ralston(f, x, t, u):
     c = f(x + h*3/4*b, t + h*3/4)
     return x + h/9*(2*a + 3*b + 4*c)
 
-def rk4(f, x, t, u):
+def rk4(f, # velocity, a function of (x, t)
+        x:Tensor, # where it is, any shape
+        t:float, # its time
+        u:float # the time to go to
+       )->Tensor: # like x
     "Like `euler`, the classical fourth order, four calls (three for a step that ends at 1)"
     if u == 1: return ralston(f, x, t, u)
     h, m = u - t, (t + u)/2
@@ -62,7 +82,12 @@ def _dopri5_step(f, x, t, h, k):
         ks.append(f(y, t + c*h))
     return y, ks[-1], H*sum(e*k for e, k in zip(_error, ks) if e)
 
-def dopri5(f, x, t, u, tolerance=1e-4):
+def dopri5(f, # velocity, a function of (x, t) with t a number or (B,)
+           x:Tensor, # where it is, (B, ...)
+           t:float, # its time
+           u:float, # the time to go to
+           tolerance:float=1e-4 # error of a step, relative to 1 + |x|
+          )->Tensor: # like x
     "Like `euler`, in as many steps as each image (row of `x`) needs for an error of `tolerance*(1 + |x|)` (Dormand-Prince 5(4))"
     if u == 1:                                                                  # the rest without a look at 1
         m = max(t, 1 - .01)
