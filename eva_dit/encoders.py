@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['clip_mean', 'clip_std', 'precisions', 'eva_clip_large', 'centre_square', 'preprocess', 'open_image', 'Encoder',
            'fingerprint', 'place', 'random_weights', 'demo_eva', 'demo_clip', 'require_hub', 'is_path',
-           'eva_from_config', 'eva_state', 'read_weights', 'weight_files', 'eva_from_folder', 'hub_folder',
-           'eva_encoder', 'clip_encoder']
+           'check_eva_name', 'eva_from_config', 'eva_state', 'read_weights', 'weight_files', 'eva_from_folder',
+           'hub_folder', 'eva_encoder', 'clip_encoder']
 
 # %% ../nbs/06_encoders.ipynb #1e5448df
 import contextlib, hashlib, os, pickle, socket
@@ -182,10 +182,17 @@ def is_path(s:str # what the user wrote
     return s.startswith(('.', '/', '~')) or Path(s).exists()
 
 # %% ../nbs/06_encoders.ipynb #224edca2
+def check_eva_name(name:str # an EVA model of open_clip, EVA-CLIP-8B or 18B, a local folder, a Hub id, or 'demo'
+                  ):
+    "A `UserError` for a name that is none of these; nothing is loaded"
+    if name in ('demo', *eva_clip_large) or is_path(name) or '/' in name: return
+    import open_clip
+    check_choice('--eva_model', name, ['demo', *eva_clip_large] + [n for n in open_clip.list_models() if n.startswith('EVA')])
+
 def _open_clip_trunk(name, weights):
     "The visual trunk of an EVA model of open_clip, and where its weights are from"
     import open_clip
-    check_choice('--eva_model', name, ['demo', *eva_clip_large] + [n for n in open_clip.list_models() if n.startswith('EVA')])
+    check_eva_name(name)
     tags = open_clip.list_pretrained_tags_by_model(name)
     weights = weights or tags[0]
     if weights == 'random': return open_clip.create_model(name).visual.trunk, weights

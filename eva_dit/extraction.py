@@ -19,7 +19,7 @@ from fastcore.script import call_parse
 from safetensors.torch import load_file
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, check_space, free_folder, read_json, whole_file, write_json
-from .encoders import Encoder, eva_encoder, clip_encoder, open_image, place, precisions, preprocess, require_hub
+from .encoders import Encoder, eva_encoder, check_eva_name, clip_encoder, open_image, place, precisions, preprocess, require_hub
 from .data import EmbeddingStore, assign_splits, dtypes, group_of, not_finite, pick_device, read_chunk, sha256, shard_name, split_of, write_manifest, write_shard
 
 # %% ../nbs/08_extraction.ipynb #2b7e582f
@@ -724,7 +724,7 @@ def eva_dit_extract(
     if from_pickles: return _say(import_pickles(from_pickles, output_dir, held_out, group_by, shard_size, dtype))
     source = open_images(input_dir, held_out, group_by, caption_column, image_column, key_column, dataset_config, dataset_split)
     with claim(_check_output(output_dir)):                       # loading towers takes a while: mistakes first
-        device = pick_device(device or _own_device())
+        device = pick_device(device or _own_device()); check_eva_name(eva_model)
         clip = place(clip_encoder(clip_model, clip_layer, pool), device, precision, compile)       # the smaller one first
         eva = place(eva_encoder(eva_model, eva_weights, eva_tokens, pool, eva_image_size, trust_remote_code), device, precision, compile)
         _say(extract(source, output_dir, eva, clip, batch_size, held_out, shard_size, dtype, workers))
