@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['token_spaces', 'outputs', 'Standardiser', 'UnitNorm', 'token_space', 'shift_time', 'sample_time', 'token_cosine',
            'Flow', 'trivial_velocity_similarity', 'linear_velocity_similarity', 'by_time_bin', 'width_ceiling',
-           'velocity_ceiling']
+           'within_width', 'velocity_ceiling']
 
 # %% ../nbs/04_flow.ipynb #562185c9
 from dataclasses import dataclass
@@ -194,6 +194,14 @@ def width_ceiling(h:int, # width of the model
                  )->float: # cosine
     "EVA similarity of a velocity model without gate that is right inside its subspace: 1/sqrt(2 - h/E), in standardised space"
     return (2 - min(h/E, 1))**-.5
+
+def within_width(x:Tensor, # tokens, (..., E), standardised
+                 h:int # width of the model
+                )->float: # from 0 to 1
+    "Share of the tokens' mean square that an affine subspace of `h` dimensions can hold (principal components)"
+    x = x.flatten(0, -2).double()
+    outside = torch.linalg.eigvalsh((x - x.mean(0)).T @ (x - x.mean(0)))[:max(0, x.shape[-1] - h)].clamp_min(0).sum()
+    return 1 - (outside/x.square().sum().clamp_min(1e-12)).item()
 
 def velocity_ceiling(h:int, # width of the model
                      E:int # dim of the tokens
