@@ -806,6 +806,7 @@ d = { 'settings': { 'branch': 'main',
                                   'eva_dit.training.ema_decay_at': ('training.html#ema_decay_at', 'eva_dit/training.py'),
                                   'eva_dit.training.eva_dit_train': ('training.html#eva_dit_train', 'eva_dit/training.py'),
                                   'eva_dit.training.learning_rate': ('training.html#learning_rate', 'eva_dit/training.py'),
+                                  'eva_dit.training.overfit_ceiling': ('training.html#overfit_ceiling', 'eva_dit/training.py'),
                                   'eva_dit.training.overfit_verdict': ('training.html#overfit_verdict', 'eva_dit/training.py'),
                                   'eva_dit.training.settings_from': ('training.html#settings_from', 'eva_dit/training.py'),
                                   'eva_dit.training.settings_given': ('training.html#settings_given', 'eva_dit/training.py')}}}
