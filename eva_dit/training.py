@@ -900,7 +900,7 @@ def _signals(self:Trainer):
     finally:
         for s, h in before.items(): signal.signal(s, h)
 
-# %% ../nbs/09_training.ipynb #2931b897
+# %% ../nbs/09_training.ipynb #062d34e9
 def overfit_ceiling(trainer:Trainer # with overfit_test_size
                    )->float: # centred EVA similarity
     "What samples of the images of an overfitting test can reach at most, because of the model's width"
