@@ -45,7 +45,7 @@ def assign_splits(samples:list, # dicts with a group; each is given a split
         for g in held_out: check_choice('held-out group', g, sorted(groups))
         out = set(held_out)
     else: out = set(groups[:max(1, round(_share(held_out)*len(groups))) if held_out else 0])
-    if len(out) == len(groups): raise UserError(f'All {len(groups)} groups of images would be held out, and none is left to train on; put images into more folders, choose other groups with --group_by, or hold out less.')
+    if len(out) == len(groups): raise UserError(f'Every group of images ({len(groups)}) would be held out, and none is left to train on; put images into more folders, let each image be a group (--group_by image), or hold out less (--held_out 0: nothing).')
     for s in samples: s['split'] = 'held_out' if s['group'] in out else 'train'
     return samples
 
@@ -113,6 +113,8 @@ def write_shard(folder, # of the store
                )->dict: # what was written in the .json
     "Write one shard, whole or not at all"
     check_choice('dtype', dtype, dtypes)
+    for name, x in dict(eva=eva, clip=clip).items():
+        if not isinstance(x, Tensor) or len(x) != len(samples): raise UserError(f'{name} must be a tensor with one row for each of the {len(samples)} samples, but is a {type(x).__name__} of {len(x)}.')
     train = torch.tensor([check_choice('split', s['split'], splits) == 'train' for s in samples], dtype=torch.bool)
     stored = dict(eva=eva.to(dtypes[dtype]).contiguous(), clip=clip.to(dtypes[dtype]).contiguous())
     for name, x in stored.items():                      # also catches what overflows in fp16

@@ -281,6 +281,7 @@ def check_inputs(model:EvaDiT, # whose inputs these are
     "A `UserError` that names what does not fit `model`"
     c, B, w = model.config, len(x_t), model.x_embed.weight
     def shape(name, x, *expected):               # a string stands for any number
+        if not isinstance(x, Tensor): raise UserError(f'{name} is a {type(x).__name__}, but must be a tensor.')
         fits = x.ndim == len(expected) and all(isinstance(e, str) or n == e for n, e in zip(x.shape, expected))
         if not fits: raise UserError(f"{name} has shape {tuple(x.shape)}, but this model expects ({', '.join(map(str, expected))}{',' if len(expected) == 1 else ''}){_why(c, name, x)}.")
     shape('x_t', x_t, 'B', c.tokens, c.eva_dim)
