@@ -375,11 +375,10 @@ def _trainer(device, quick):
     from eva_dit.training import TrainConfig, Trainer
     size, E, batch, rounds = ('nano', 256, 2, 2) if quick else ('small', 1024, 2 if device.type == 'cpu' else 32, 7)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder)/'store').mkdir(); _make_store(Path(folder)/'store', 32, E)
-        def trainer(name, **kw): return Trainer(TrainConfig(f'{folder}/store', f'{folder}/{name}', model_size=size, batch_size=batch, max_steps=10**6, mixed_precision='no' if device.type == 'cpu' else 'auto', **kw))
-        loud, silent = trainer('loud', log_every=10, eval_every=10**9), trainer('silent', log_every=10**9, eval_every=10**9)
-        rows = silent.store.rows(silent.train_idx[:batch])
-        model = EvaDiT(silent.dit_config).to(silent.device)
+        _make_store(folder, 32, E)
+        def trainer(name, log_every): return Trainer(TrainConfig(folder, f'{folder}/{name}', model_size=size, batch_size=batch, max_steps=10**6, log_every=log_every, eval_every=10**6))
+        loud, silent = trainer('loud', 10), trainer('silent', 10**6)
+        rows, model = silent.store.rows(silent.train_idx[:batch]), EvaDiT(silent.dit_config).to(silent.device)
         opt = torch.optim.AdamW(model.parameters(), 1e-4, betas=(.9, .95), fused=True)
         def bare():
             eva, clip = (s.encode(x.to(silent.device)) for s, x in zip((silent.eva_space, silent.clip_space), rows))
@@ -387,12 +386,10 @@ def _trainer(device, quick):
             loss.backward(); torch.nn.utils.clip_grad_norm_(model.parameters(), 1.); opt.step(); opt.zero_grad()
         a, b = interleaved(lambda: silent.train_step(*rows), bare, rounds=rounds, device=device)
         yield Row(f'{size} B={batch}, step of the trainer', a*1e3, b*1e3, 'ms', 'a bare step', at_most=None if quick else 1.03)
-        def ten(t, log):
+        def ten(t):
             for _ in range(10): t.train_step(*rows)
-            if log: t._make_record(False)
-        def on(): loud._restart_clock(); ten(loud, True)
-        loud._session = [0, 0.]
-        a, b = interleaved(on, lambda: ten(silent, False), rounds=rounds, device=device)
+        def logged(): loud._begin(); ten(loud); loud._make_record(False)
+        a, b = interleaved(logged, lambda: ten(silent), rounds=rounds, device=device)
         yield Row(f'{size} B={batch}, 10 steps and a line of the log', a*1e3, b*1e3, 'ms', '10 steps', at_most=None if quick else 1.01)
 
 # %% ../nbs/15_benchmark.ipynb #cfef8109

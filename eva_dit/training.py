@@ -25,7 +25,7 @@ from .core import UserError, command, check_choice, free_folder, read_json, sett
 from .dit import DiTConfig, EvaDiT, presets
 from .flow import Flow, by_time_bin, token_cosine, token_space, token_spaces, within_width
 from .sampling import noise, sample
-from .data import EmbeddingStore, StepSampler, fit_ridge, loader, sha256, with_one
+from .data import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, sha256, with_one
 
 # %% ../nbs/09_training.ipynb #5a7dded8
 lr_schedules = 'cosine', 'constant', 'wsd'
@@ -181,7 +181,8 @@ class Checkpoint:
     def to(self,
            device # such as cuda
           ):
-        "Model and spaces on `device`"
+        "Model and spaces on `device`; a `UserError` if this machine does not have it"
+        device = pick_device(device)
         self.model, self.eva_space, self.clip_space = self.model.to(device), self.eva_space.to(device), self.clip_space.to(device)
         return self
 
@@ -200,6 +201,7 @@ class Trainer:
                  config:TrainConfig, # all settings
                  store=None # an `EmbeddingStore` or anything with its interface; the one that `config` names, if None
                 ):
+        if not isinstance(config, TrainConfig): raise UserError(f'A Trainer takes a TrainConfig, and not a {type(config).__name__}: Trainer(TrainConfig(chunked_embeddings_dir=..., output_dir=...)).')
         self.config, self.notes, self.callbacks = config, [], []      # notes: what was repaired, for the user to read; callbacks: functions f(trainer, record)
         mixed = config.mixed_precision if config.mixed_precision != 'auto' else 'bf16' if torch.cuda.is_available() else 'no'
         if AcceleratorState._shared_state: AcceleratorState._reset_state()            # an earlier trainer's precision would stay
@@ -312,6 +314,7 @@ def _shard(self:Trainer):
     for model in (self.raw, self.ema):
         for part in (*model.blocks, model): fully_shard(part, reshard_after_forward=plugin.reshard_after_forward is not False, mp_policy=plugin.mixed_precision_policy or MixedPrecisionPolicy())
 
+# %% ../nbs/09_training.ipynb #1966a198
 @patch
 def _start_over(self:Trainer):
     "The state of a run that has not begun"
@@ -384,10 +387,12 @@ def _update(self:Trainer):
     for group in self.optimizer.param_groups: group['lr'] = learning_rate(self.step, self.lr, self.warmup, self.total, c.lr_schedule)
     self.averager.param_groups[0]['lr'] = 1 - ema_decay_at(self.step, c.ema_decay)
     watched = self._is_due(self.step + 1, c.log_every) or self._is_due(self.step + 1, c.eval_every)
-    before = torch._foreach_add(self.shards, 0) if watched else None             # a copy
+    before = torch._foreach_add(self.shards, 0) if watched else ()               # a copy
     self.optimizer.step()
     self.averager.step()
-    if before: self._norms = torch.stack([self._norms_of(x).norm() for x in (self.shards, torch._foreach_sub(self.shards, before))])
+    if before:
+        torch._foreach_sub_(before, self.shards)                                 # now the change, but for its sign
+        self._norms = torch.stack([self._norms_of(x).norm() for x in (self.shards, before)])
     self.raw.zero_grad(set_to_none=True)
     return norms, norm
 
@@ -900,10 +905,10 @@ def _signals(self:Trainer):
     finally:
         for s, h in before.items(): signal.signal(s, h)
 
-# %% ../nbs/09_training.ipynb #062d34e9
+# %% ../nbs/09_training.ipynb #5956f371
 def overfit_ceiling(trainer:Trainer # with overfit_test_size
                    )->float: # centred EVA similarity
-    "What samples of the images of an overfitting test can reach at most, because of the model's width"
+    "Where a right sampler of this width ends on the images of an overfitting test (`04_flow`)"
     d, x = trainer.dit_config, trainer.eva_space.encode(trainer.store.rows(trainer.train_idx)[0].to(trainer.device))
     held = within_width(x.cpu(), d.width)
     if d.gate: return held
@@ -916,9 +921,9 @@ def overfit_verdict(trainer:Trainer # after training with overfit_test_size
     r, d = trainer.record, trainer.dit_config
     reached, most = r['eva_similarity_centred'], overfit_ceiling(trainer)
     text = (f'Overfitting test on {len(trainer.train_idx)} images, {r["step"]} steps: EVA similarity {r["eva_similarity"]:.3f} (mean token: {r["mean_token"]:.3f}); '
-            f'centred {reached:.3f}, of at most {most:.3f} that {"the gate and " if d.gate else ""}a width of {d.width} allow{"" if d.gate else "s"} for these tokens of {d.eva_dim}. ')
-    if reached > .9*most: return text + 'Passed: a sound model reaches 0.9 of its ceiling.'
-    return text + 'MISSED: a sound model reaches 0.9 of its ceiling. Train longer (--max_steps); if that does not help, something is wrong with the model: eva_dit_diagnose --model_path ' + str(trainer.folder)
+            f'centred {reached:.3f}, where a right sampler of width {d.width} {"with" if d.gate else "without"} gate ends at {most:.3f} on these tokens of {d.eva_dim}. ')
+    if reached > .9*most: return text + 'Passed: that is more than 0.9 of it.'
+    return text + f'MISSED: that is not 0.9 of it. Train longer (--max_steps); if that does not help, something is wrong with the model: eva_dit_diagnose --model_path {trainer.folder}'
 
 # %% ../nbs/09_training.ipynb #a9c041c3
 @patch
