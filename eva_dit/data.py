@@ -114,7 +114,7 @@ def write_shard(folder, # of the store
     "Write one shard, whole or not at all"
     check_choice('dtype', dtype, dtypes)
     for name, x in dict(eva=eva, clip=clip).items():
-        if not isinstance(x, Tensor) or len(x) != len(samples): raise UserError(f'{name} must be a tensor with one row for each of the {len(samples)} samples, but is a {type(x).__name__} of {len(x)}.')
+        if not isinstance(x, Tensor) or x.ndim != 3 or len(x) != len(samples): raise UserError(f'{name} must be a tensor (n, N, dim), n = {len(samples)} for as many samples, but is {tuple(x.shape) if isinstance(x, Tensor) else "a " + type(x).__name__}.')
     train = torch.tensor([check_choice('split', s['split'], splits) == 'train' for s in samples], dtype=torch.bool)
     stored = dict(eva=eva.to(dtypes[dtype]).contiguous(), clip=clip.to(dtypes[dtype]).contiguous())
     for name, x in stored.items():                      # also catches what overflows in fp16
@@ -137,7 +137,9 @@ def write_shard(folder, # of the store
 def write_manifest(folder, # of the store
                    shards:int|list, # names of the shards, in order; or their number
                    cls:bool=True, # is CLS stored, in front?
-                   **about # what else to record, such as encoders, grid and source
+                   *, grid, # rows and columns of the tokens
+                   encoders:dict=None, # of eva and clip: a dict with name, weights, random_weights and fingerprint each
+                   **about # what else to record, such as source
                   )->dict: # the manifest
     "Add up the statistics of all shards, write `statistics.safetensors` and then `manifest.json`: the store is finished"
     folder, entries, sums, n_tokens = Path(folder), [], {}, 0
@@ -150,12 +152,13 @@ def write_manifest(folder, # of the store
             n_tokens += info['train']*N
             for k in ('eva', 'clip'): sums[k] = sums.get(k, 0) + f.get_tensor(f'{k}_sums')
     if not n_tokens: raise UserError(f'{folder} holds no sample for training; hold out fewer groups.')
+    if grid[0]*grid[1] + cls != N: raise UserError(f'The grid is {grid[0]} x {grid[1]} {"and CLS" if cls else "without CLS"}, but the shards in {folder} hold {N} tokens an image.')
     stats = {}
     for k, (x, xx) in sums.items():
         mean = x/n_tokens
         stats[f'{k}_mean'], stats[f'{k}_std'] = mean.float(), (xx/n_tokens - mean**2).clamp_min(0).sqrt().float()
     with whole_file(folder/'statistics.safetensors') as tmp: save_file(stats, tmp)
-    manifest = dict(format_version=format_version, samples=sum(s['count'] for s in entries), train=sum(s['train'] for s in entries), tokens=N, cls=cls,
+    manifest = dict(format_version=format_version, samples=sum(s['count'] for s in entries), train=sum(s['train'] for s in entries), tokens=N, cls=cls, grid=list(grid), encoders=encoders or {},
                     eva_dim=E, clip_dim=C, dtype=dtype, statistics=sha256(folder/'statistics.safetensors'), shards=entries, **about)
     write_json(folder/'manifest.json', manifest)
     return manifest

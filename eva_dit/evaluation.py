@@ -276,6 +276,8 @@ def shuffle_between_groups(groups:list # group of each image
 # %% ../nbs/10_evaluation.ipynb #9054c407
 def _check_evaluation(ckpt, store, num_samples, split, solver, times, **at_least):
     "Refuse what would give wrong or flattering numbers; the samples to evaluate on"
+    if not hasattr(ckpt, 'eva_space'): raise UserError(f'evaluate takes a Checkpoint, or Foreign(model, store) for a model from elsewhere, and not: {type(ckpt).__name__}.')
+    if isinstance(store, (str, Path)): raise UserError(f'evaluate takes an open store, and not its path: EmbeddingStore({str(store)!r}).')
     check_choice('--solver', solver, solvers); check_choice('--split', split, splits)
     for k, (v, least) in at_least.items():
         if v < least: raise UserError(f'--{k} is {v}, but must be at least {least}.')
@@ -816,6 +818,7 @@ class TextTower:
         self.raw, self.cls = raw, store.cls
         return self
 
+# %% ../nbs/10_evaluation.ipynb #b06e3cdb
 def text_tower(name:str, # an EVA model of open_clip
                weights:str, # a pretrained tag, or a local checkpoint file
                store, # whose tokens are to be asked
@@ -1112,6 +1115,7 @@ class Comparison:
         rows = self.rows()
         return f'<table><tr><th></th>{"".join(f"<th>{t}</th>" for t in rows[0][1])}</tr>' + ''.join(f'<tr><th>{html.escape(n)}</th>{"".join(f"<td>{v:.3f}</td>" for v in r.values())}</tr>' for n, r in rows) + '</table>'
 
+# %% ../nbs/10_evaluation.ipynb #db76a766
 def write_comparison(c:Comparison, # several evaluations
                      folder, # where to
                      how:str='', # the command, for the record
@@ -1142,6 +1146,7 @@ class Foreign:
                  store:EmbeddingStore, # whose training split it was trained on, standardised
                  flow:Flow=None # what its output means; velocity if None
                 ):
+        if not isinstance(model, nn.Module): raise UserError(f'Foreign takes an nn.Module, and not a {type(model).__name__}; call it in the forward(x_t, t, cond) of a module of your own.')
         stats, name = store.statistics(), type(model).__name__
         self.flow, self.folder = flow or Flow(), None
         self.eva_space, self.clip_space = (Standardiser(stats[f'{k}_mean'], stats[f'{k}_std']) for k in ('eva', 'clip'))
@@ -1153,8 +1158,8 @@ class Foreign:
     def to(self,
            device # such as cpu or cuda
           ):
-        "Model and spaces on `device`"
-        self.model, self.eva_space, self.clip_space = (x.to(device) for x in (self.model, self.eva_space, self.clip_space))
+        "Model and spaces on `device`; a `UserError` if this machine does not have it"
+        self.model, self.eva_space, self.clip_space = (x.to(pick_device(device)) for x in (self.model, self.eva_space, self.clip_space))
         return self
 
 # %% ../nbs/10_evaluation.ipynb #fa0f0749

@@ -667,6 +667,7 @@ def loader(self:OnTheFly,
     "Encode `batches` in order, decoding ahead"
     for futures in ahead(map(self._pixels, batches)): yield self._tokens(futures)
 
+# %% ../nbs/08_extraction.ipynb #c7d31fff
 @patch
 def statistics(self:OnTheFly)->dict: # eva_mean, eva_std (E,), clip_mean, clip_std (C,)
     "Mean and deviation of each channel over a sample of the training images, summed in float64"

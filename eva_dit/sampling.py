@@ -183,6 +183,7 @@ def sample(model, # model(x_t, t, cond)
           )->Tensor: # (n, N, E), standardised; (steps + 1, n, N, E) for a trajectory
     "Follow the model's velocity from `x_start` at `t_start` to `t_end`"
     step = solvers[check_choice('solver', solver, solvers)]
+    if not torch.is_tensor(cond): raise UserError(f'cond must be a tensor (n, M, C), and not a {type(cond).__name__}.')
     if not torch.is_tensor(x_start): x_start = torch.randn(len(cond), *x_start, generator=generator, device=generator.device if generator else cond.device).to(cond.device)
     if len(x_start) != len(cond): raise UserError(f'There are {len(x_start)} starting points, but {len(cond)} conditionings.')
     ts, parts, kw = time_grid(steps, shift, t_start, t_end, spacing).tolist(), [], {}
