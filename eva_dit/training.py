@@ -833,7 +833,7 @@ def _check_resume(self:Trainer): # a `Checkpoint`, or None if there is none yet
 @patch
 def _restore(self:Trainer, ckpt):
     "Continue from a checkpoint: weights, average, moments, sums, and the logs cut back to its step"
-    state, t = ckpt.state, load_file(ckpt.folder/'training.safetensors', device=str(self.device))
+    state, t = ckpt.state, load_file(ckpt.folder/'training.safetensors')
     if state['step'] >= self.total and not state['skipped']: raise UserError(f'The run in {self.folder} is finished: it has {state["step"]} of {self.total} steps; train longer with --num_epochs or --max_steps.')
     if state['steps'] != self.total: self.notes.append(f'The run was to end at step {state["steps"]} and now ends at {self.total}, so the learning rate follows another curve from here.')
     self._load_tensors(t, ckpt.model.state_dict())
