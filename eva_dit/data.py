@@ -303,14 +303,14 @@ class StepSampler:
                 ):
         if batch_size % world: raise UserError(f'The global batch size {batch_size} is not a multiple of the {world} processes.')
         if not len(indices): raise UserError('There is no sample to train on.')
-        self.all, self.batch_size, self.seed, self.rank, self.world, self._epochs = indices, batch_size, seed, rank, world, {}
+        self.all, self.batch_size, self.seed, self.rank, self.world, self._latest = indices, batch_size, seed, rank, world, (None, None)
 
     def _epoch(self, e):
-        "The order of epoch `e`; the last two are remembered"
-        if e not in self._epochs:
+        "The order of epoch `e`; the latest is remembered"
+        if self._latest[0] != e:
             g = torch.Generator().manual_seed(self.seed*1_000_003 + e)
-            self._epochs = {**{k: v for k, v in self._epochs.items() if k == e - 1}, e: self.all[torch.randperm(len(self.all), generator=g)]}
-        return self._epochs[e]
+            self._latest = e, self.all[torch.randperm(len(self.all), generator=g)]
+        return self._latest[1]
 
     def batch(self,
               step:int # counted from 0

@@ -845,9 +845,9 @@ def eva_dit_diagnose(
     model:str=None, # package.module:factory, importable from the current directory
     model_size:str=None, # one of our own sizes, untrained
     embeddings_dir:str=None, # embedding store: real tokens and its split
-    eva_dim:int=0, # dim of the tokens to generate
-    clip_dim:int=0, # dim of the conditioning
-    tokens:str='', # number of tokens, or rows and columns such as 16x16
+    eva_dim:int=None, # dim of the tokens to generate (default: the store's, or 64)
+    clip_dim:int=None, # dim of the conditioning (default: the store's, or 32)
+    tokens:str=None, # number of tokens, or rows and columns such as 16x16 (default: the store's, or 16)
     training_mode:str='patch_only', # of the store: patch_only or cls_patch
     steps:int=120, # of the short training
     seed:int=0, # of everything random

@@ -129,6 +129,7 @@ class DiTConfig:
     @staticmethod
     def preset(size:str, **kwargs):
         "The configuration named `size`, with any field replaced by keyword"
+        for k in kwargs: check_choice('a field of DiTConfig', k, DiTConfig.__dataclass_fields__)
         return DiTConfig(**{**presets[check_choice('model_size', size, presets)], **kwargs})
 
 # %% ../nbs/03_dit.ipynb #eb51d434

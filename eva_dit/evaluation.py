@@ -448,11 +448,13 @@ def _powers(k):
 # %% ../nbs/10_evaluation.ipynb #6b60f9db
 @contextmanager
 def _finishing():
-    "SIGINT and SIGTERM only set the flag that is yielded, so that a batch can be finished; a second one acts at once"
-    asked = threading.Event()
-    def stop(*_):
-        asked.set()
+    "SIGINT and SIGTERM only set the flag that is yielded, so that a batch can be finished; another one, a second or more later, acts at once (launchers repeat what they are told)"
+    asked, times = threading.Event(), []
+    def stop(number, frame):
+        asked.set(); times.append(time.time())
+        if times[-1] - times[0] < 1: return
         for s, handler in before.items(): signal.signal(s, handler)
+        signal.raise_signal(number)
     own = threading.current_thread() is threading.main_thread()              # only there may signals be handled
     before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)} if own else {}
     try: yield asked
@@ -470,6 +472,12 @@ def jobs(self:_Evaluator)->list: # of (kind, numbers, model calls)
     return [('batch', b, each*len(b)) for b in n.split(self.batch_size)] + ([('probe', b, probe*len(b)) for b in n[self.probes].split(self.batch_size)] if self.probes.any() else [])
 
 @patch
+def refuse_nan(self:_Evaluator, numbers, scores):
+    "A model whose samples are not numbers is not measured any further"
+    bad = ~scores[:, 0, 0].isfinite()
+    if bad.any(): raise UserError(f'What the model generates for {self.store.samples[self.idx[numbers[bad][0]]]["key"]} is not finite: its weights hold NaN, or it overflows. Look at it with eva_dit_diagnose, or evaluate an earlier checkpoint (--checkpoint step-N).')
+
+@patch
 def work(self:_Evaluator, folder=None, identity='', progress=True):
     "Do this process's jobs, from where an interrupted evaluation stopped"
     state, jobs = PartialState(), self.jobs()
@@ -483,7 +491,9 @@ def work(self:_Evaluator, folder=None, identity='', progress=True):
             (kind, numbers, calls), loaded = jobs[j], ahead.result()
             if after is not None: ahead = pool.submit(self.load, jobs[after][1])
             part = getattr(self, kind)(numbers, *(x.to(self.dev) for x in loaded))
-            self.parts.append({k: {n: x.cpu() for n, x in v.items()} for k, v in part.items()}); self.done.append(j)
+            part = {k: {n: x.cpu() for n, x in v.items()} for k, v in part.items()}
+            if kind == 'batch': self.refuse_nan(numbers, part['every']['scores'])
+            self.parts.append(part); self.done.append(j)
             bar.update(calls)
             if kind == 'batch': bar.set_postfix_str(f'EVA-sim {torch.cat([p["every"]["scores"][:, 0, 0] for p in self.parts if "every" in p]).mean():.3f}', refresh=False)
             if path and (asked.is_set() or after is None or time.perf_counter() - saved > pause):
@@ -1209,9 +1219,10 @@ def eva_dit_evaluate(
     for k, v in dict(model_path=paths, embeddings_dir=embeddings_dir, output_dir=output_dir).items():
         if not v: raise UserError(f'Give --{k}.')
     if plots: check_choice('--plots', plots, ('svg', 'png', 'pdf'))
-    state, out = PartialState(cpu=device == 'cpu'), free_folder(output_dir, ('metrics.json', 'comparison.json'), 'choose another folder')
+    state = PartialState(cpu=device == 'cpu')
     dev, how, results = state.device if state.num_processes > 1 else pick_device(device), ' '.join([Path(sys.argv[0]).name, *sys.argv[1:]]), {}
     models = {n: _open_checkpoint(p, checkpoint) for n, p in zip(_names(paths), paths)}                       # all are opened before hours are spent
+    out = free_folder(output_dir, ('metrics.json', 'comparison.json'), 'choose another folder')
     for name, ckpt in models.items():
         store = EmbeddingStore(embeddings_dir, cls=ckpt.model.config.cls)
         text = text_tower(text_model, text_weights, store, dev) if text_model else None

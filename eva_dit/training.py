@@ -17,6 +17,7 @@ from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin, LoggerType
 from fastcore.basics import patch
 from fastcore.script import anno_parser
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -185,6 +186,10 @@ class Checkpoint:
         device = pick_device(device)
         self.model, self.eva_space, self.clip_space = self.model.to(device), self.eva_space.to(device), self.clip_space.to(device)
         return self
+
+    def __repr__(self):
+        c = self.model.config
+        return f'Checkpoint({self.folder}: {self.config.model_size}, step {self.state["step"]:,}, E = {c.eva_dim}, C = {c.clip_dim}, {c.tokens} tokens)'
 
 def _known(settings):
     "Those settings that this version has"
@@ -486,7 +491,22 @@ def _obey(self:Trainer):
 
 # %% ../nbs/09_training.ipynb #3dc88850
 @patch
+@contextlib.contextmanager
+def _alone(self:Trainer):
+    "Keep other trainings out of the run folder"
+    lock = FileLock(self.folder/'.lock', timeout=0, thread_local=False)
+    try: lock.acquire() if self.main else None
+    except Timeout: raise UserError(f'{self.folder} is being trained already, by this program or another one; wait until that has ended, stop it, or choose another folder.') from None
+    try: yield
+    finally: lock.release()
+
+@patch
 def __iter__(self:Trainer):
+    with self._alone(): yield from self._records()
+
+@patch
+def _records(self:Trainer):
+    "Train, and yield what was measured"
     c, cuda = self.config, self.device.type == 'cuda'
     self._begin()
     batches = iter(loader(self.store, self._sampler().from_step(self.step, self.total), c.workers, pin=cuda))
@@ -842,7 +862,8 @@ def _restore(self:Trainer, ckpt):
     window, mine = state['window'], self.accelerator.process_index
     if mine < len(window): self._sums.copy_(torch.tensor(window[mine]))
     self._flags = [torch.tensor(f, device=self.device) for f in state['skipped']]
-    if self.main and not self.config.dry_run: self._set_back(ckpt)
+    if self.main and not self.config.dry_run:
+        with self._alone(): self._set_back(ckpt)
 
 @patch
 @torch.no_grad()
