@@ -475,7 +475,7 @@ def _agree(self:Trainer, asked):
         return {}, self._halt
     kinds = 'stop', 'evaluate', 'save', 'learning_rate'
     mine = [asked.get(k, 0.)*(self.main or k == 'stop') for k in kinds] + [float(self.paused and self.main)]
-    *values, halt = self.accelerator.reduce(torch.tensor(mine, device=self.device), 'sum').tolist()
+    *values, halt = self.accelerator.reduce(torch.tensor(mine, dtype=torch.float64, device=self.device), 'sum').tolist()
     return {k: v for k, v in zip(kinds, values) if v}, halt > 0
 
 @patch
