@@ -69,7 +69,10 @@ class TrainConfig:
     debug_mode:bool = False             # statistics of every layer and parameter, names of what is suspicious (slow)
     dry_run:bool = False                # only say what would be done, and how long it would take
 
-    def __post_init__(self): self.check()
+    def __post_init__(self):
+        for k in ('chunked_embeddings_dir', 'output_dir'):
+            if isinstance(v := getattr(self, k), Path): setattr(self, k, str(v))
+        self.check()
 
     @property
     def flow(self)->Flow:
