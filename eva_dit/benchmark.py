@@ -373,7 +373,7 @@ def _evaluation(device, quick):
 @rows('training')
 def _trainer(device, quick):
     from eva_dit.training import TrainConfig, Trainer
-    size, E, batch, rounds = ('nano', 256, 2, 2) if quick else ('small', 1024, 2 if device.type == 'cpu' else 32, 7)
+    size, E, batch, rounds = ('nano', 256, 2, 2) if quick else ('small', 1024, 2 if device.type == 'cpu' else 32, 15)
     with tempfile.TemporaryDirectory() as folder:
         _make_store(folder, 32, E)
         trainer = Trainer(TrainConfig(folder, f'{folder}/run', model_size=size, batch_size=batch, max_steps=10**6, log_every=10**6, eval_every=10**6))
@@ -390,7 +390,7 @@ def _trainer(device, quick):
             trainer.train_step(*rows)
             if log_every == 1: trainer._make_record(False)
         trainer._begin()
-        a, b = interleaved(lambda: one(1), lambda: one(10**6), rounds=2*rounds, device=device)     # ten steps each would drown the difference in noise
+        a, b = interleaved(lambda: one(1), lambda: one(10**6), rounds=rounds, device=device)     # ten steps each would drown the difference in noise
         yield Row(f'{size} B={batch}, 10 steps and a line of the log', 1e3*(9*b + a), 1e4*b, 'ms', '10 steps', at_most=None if quick else 1.01)
 
 # %% ../nbs/15_benchmark.ipynb #cfef8109

@@ -9,7 +9,7 @@ __all__ = ['format_version', 'dtypes', 'splits', 'group_of', 'assign_splits', 's
 
 # %% ../nbs/07_data.ipynb #61339d0b
 import ctypes, hashlib, io, json, math, pickle, re, sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 import torch
 from fastcore.basics import patch
@@ -102,6 +102,14 @@ def _sums(x, train):
     return total
 
 # %% ../nbs/07_data.ipynb #7d85e837
+def _check_samples(samples):
+    "Each a dict with all that is needed, and a key of its own"
+    for s in samples if isinstance(samples, (list, tuple)) else [samples]:
+        missing = [k for k in ('key', 'caption', 'group', 'split') if not isinstance(s, dict) or k not in s]
+        if missing: raise UserError(f'samples must be a list of dicts of key, caption, group and split, but {s!r} has no {missing[0]}.')
+    twice = [k for k, n in Counter(s['key'] for s in samples).items() if n > 1]
+    if twice: raise UserError(f'{len(twice)} keys stand for several samples, such as {twice[0]!r}; a key names one sample.')
+
 def write_shard(folder, # of the store
                 i:int|str, # number or name of the shard
                 eva:Tensor, # (n, N, E), CLS first
@@ -113,8 +121,9 @@ def write_shard(folder, # of the store
                )->dict: # what was written in the .json
     "Write one shard, whole or not at all"
     check_choice('dtype', dtype, dtypes)
+    _check_samples(samples)
     for name, x in dict(eva=eva, clip=clip).items():
-        if not isinstance(x, Tensor) or x.ndim != 3 or len(x) != len(samples): raise UserError(f'{name} must be a tensor (n, N, dim), n = {len(samples)} for as many samples, but is {tuple(x.shape) if isinstance(x, Tensor) else "a " + type(x).__name__}.')
+        if not isinstance(x, Tensor) or x.ndim != 3 or len(x) != len(samples) or x.shape[1] != eva.shape[1]: raise UserError(f'{name} must be a tensor (n, N, dim), n = {len(samples)} for as many samples and N the same for both, but is {tuple(x.shape) if isinstance(x, Tensor) else "a " + type(x).__name__}.')
     train = torch.tensor([check_choice('split', s['split'], splits) == 'train' for s in samples], dtype=torch.bool)
     stored = dict(eva=eva.to(dtypes[dtype]).contiguous(), clip=clip.to(dtypes[dtype]).contiguous())
     for name, x in stored.items():                      # also catches what overflows in fp16
@@ -142,13 +151,17 @@ def write_manifest(folder, # of the store
                    **about # what else to record, such as source
                   )->dict: # the manifest
     "Add up the statistics of all shards, write `statistics.safetensors` and then `manifest.json`: the store is finished"
-    folder, entries, sums, n_tokens = Path(folder), [], {}, 0
+    folder, entries, sums, n_tokens, shapes = Path(folder), [], {}, 0, {}
+    if not (isinstance(grid, (tuple, list)) and len(grid) == 2): raise UserError(f'grid is {grid!r}, but must be the pair of rows and columns, such as (16, 16).')
+    if encoders and not (isinstance(encoders, dict) and all(isinstance(e, dict) for e in encoders.values())): raise UserError(f'encoders is {encoders!r}, but must be a dict of eva and clip, each with name, weights, random_weights and fingerprint.')
     for name in [shard_name(i) for i in range(shards)] if isinstance(shards, int) else shards:
         info = read_json(folder/f'{name}.json', 'shard record')
         entries.append(dict(name=name, **{k: info[k] for k in ('count', 'train', 'sha256')}, record=sha256(folder/f'{name}.json')))
         if not info['count']: continue
         with safe_open(folder/f'{name}.safetensors', 'pt') as f:
             (_, N, E), (_, _, C), dtype = f.get_slice('eva').get_shape(), f.get_slice('clip').get_shape(), f.get_slice('eva').get_dtype()
+            shapes.setdefault((N, E, C, dtype), name)
+            if len(shapes) > 1: raise UserError(f'The shards in {folder} do not fit together: {" but ".join(f"{n} has {s[0]} tokens of {s[1]} and {s[2]} in {s[3]}," for s, n in shapes.items())} which cannot be one store.')
             n_tokens += info['train']*N
             for k in ('eva', 'clip'): sums[k] = sums.get(k, 0) + f.get_tensor(f'{k}_sums')
     if not n_tokens: raise UserError(f'{folder} holds no sample for training; hold out fewer groups.')
@@ -173,7 +186,7 @@ class EmbeddingStore:
                  folder, # the store
                  cls:bool=False # with the CLS token in front (257 tokens, `cls_patch`) or without (256, `patch_only`)?
                 ):
-        self.folder, self.cls = Path(folder), cls
+        self.folder, self.cls = Path(folder or ''), cls
         if not self.folder.is_dir(): raise UserError(f'There is no folder {folder}; eva_dit_extract makes an embedding store.')
         if not (self.folder/'manifest.json').exists():
             raise UserError(f'{folder} is not a finished embedding store: it has no manifest.json; run eva_dit_extract (again) to make or finish it.')
@@ -188,6 +201,7 @@ class EmbeddingStore:
         self._bounds = torch.tensor(self._offsets)
 
     def __len__(self)->int: return len(self.samples)
+    def __repr__(self): return f'EmbeddingStore({self.folder}: {len(self):,} images, {self.manifest["train"]:,} to train on, {self.grid[0]} x {self.grid[1]} tokens{" and CLS" if self.cls else ""}, E = {self.eva_dim}, C = {self.clip_dim})'
     def _path(self, i): return self.folder/f'{self.manifest["shards"][i].get("name", shard_name(i))}.safetensors'
     def __getstate__(self): return {**self.__dict__, '_open': OrderedDict()}      # workers map their own
 

@@ -68,7 +68,9 @@ Diagnosis.summary = summary
 
 def _text(self):
     width = max([len(c.name) for c in self.checks] or [0])
-    lines = [f'{_marks[c.verdict][0]:>5}  {c.name:{width}}  {c.evidence}' for c in self.checks]
+    around = [c.name for c in self.checks if c.verdict == 'not checked' and c.evidence.endswith(' given')]
+    lines = [f'{_marks[c.verdict][0]:>5}  {c.name:{width}}  {c.evidence}' for c in self.checks if c.name not in around]
+    if around: lines.append(f'    -  not given, so not looked at: {", ".join(around)}. They ask about tokens and training: give a store, or recipe=Recipe(...).')
     for c in self.checks:
         if c.verdict == 'fault': lines += ['', f'FAULT {c.name}: {c.meaning}', f'      found: {c.evidence}', f'      look at: {c.advice}']
     return '\n'.join(lines + ['', self.summary])
@@ -374,9 +376,9 @@ def _(s):
         x, t, c = s.inputs(2); e = apart(s(x, t, s.inputs(2, seed=20)[2]), s(x, t, c))
     return e > 1e-3, e, f'with another conditioning the output changes by {e:.1e} (at least 0.001)'
 
-@check('context length', 'The conditioning may have another number of tokens', 'reshapes, masks and position tables of the conditioning that assume N tokens')
+@check('context length', 'The conditioning may have another number of tokens', 'reshapes, masks and position tables of the conditioning that assume N tokens; if its length is fixed by design, say so: aligned=True, or --aligned')
 def _(s):
-    if s.aligned: return 'this model adds each conditioning token to the token at its place, so the lengths are equal by design'
+    if s.aligned: return 'in this model the conditioning is as long as the tokens by design'
     x, t, _ = s.inputs(2)
     for M in (s.tokens//2 + 1, s.tokens + 5):
         try:
@@ -735,7 +737,7 @@ def diagnose(model, # any nn.Module, or a function (the modules that it uses are
              adapt=None, # adapt(model, x_t, t, cond) -> output, for a model that is called in another way; here t = 0 is noise
              recipe:Recipe=None, # what surrounds the model
              cls:bool=None, # is the first token CLS?
-             aligned:bool=None, # is the conditioning added token by token (so that lengths must be equal)?
+             aligned:bool=None, # is the conditioning as long as the tokens by design (added token by token, or with positions of its own)?
              sandwich:bool=None, # are norms after the sublayers promised?
              rope:tuple=None, # cosines and sines of the rotary table, each (N, pairs)
              steps:int=120, # of the short training
@@ -745,6 +747,11 @@ def diagnose(model, # any nn.Module, or a function (the modules that it uses are
              progress:bool=True # show a bar
             )->Diagnosis:
     "Is this DiT right? The model is left as it was"
+    if isinstance(model, type) or not callable(model): raise UserError(f'model is {model!r}, but must be a module or a function that can be called as model(x_t, t, cond).')
+    if isinstance(store, (str, Path)): raise UserError(f'diagnose takes an open store, and not its path: EmbeddingStore({str(store)!r}).')
+    if not isinstance(flow or Flow(), Flow): raise UserError(f'flow must be a Flow, such as Flow({str(flow)!r}), and not {flow!r}.')
+    if isinstance(only, str): only = [only]
+    if isinstance(tokens, str): tokens = _grid_of(tokens)
     start, s = time.perf_counter(), _subject(model, eva_dim, clip_dim, tokens, flow, store, adapt, recipe, cls, aligned, sandwich, rope, seed, steps, lr, progress)
     names, done = list(_checks) if only is None else [check_choice('check', n, _checks) for n in only], []
     with tqdm(names, desc='diagnosis', unit='check', disable=not progress) as bar:
@@ -767,7 +774,7 @@ def _subject(model, eva_dim, clip_dim, tokens, flow, store, adapt, recipe, cls, 
         cls, aligned, sandwich = (a if a is not None else b for a, b in ((cls, ours.cls), (aligned, ours.cond_tokens is not None), (sandwich, True)))
         if rope is None and ours.frames == 1 and hasattr(model, 'rope'): rope = model.rope.table
     if store is not None: eva_dim, clip_dim, tokens, cls = eva_dim or store.eva_dim, clip_dim or store.clip_dim, tokens or store.grid, store.cls if cls is None else cls
-    if not eva_dim or not clip_dim or not tokens: raise UserError('Say what the model takes: eva_dim, clip_dim and tokens (a number, or rows and columns).')
+    if not eva_dim or not clip_dim or not tokens: raise UserError('Say what the model takes: eva_dim, clip_dim and tokens (a number, or rows and columns); on the command line, --eva_dim, --clip_dim and --tokens, or --embeddings_dir.')
     if isinstance(tokens, int): tokens, cls = _as_grid(tokens, cls)
     recipe = _with_store(recipe or Recipe(), store)
     s = Subject(model, eva_dim, clip_dim, tuple(tokens), bool(cls), flow or Flow(), recipe, adapt, bool(aligned), bool(sandwich), rope, seed, steps, 0., progress)
@@ -808,7 +815,8 @@ def imported(name:str): # what `package.module:factory` returns
     except AttributeError as e: raise UserError(f'{module} has no {attr}; give --model package.module:factory.') from e
     finally: sys.path.pop(0)
     if not callable(found): raise UserError(f'{name} is a {type(found).__name__}, but must be a function that returns the model.')
-    return found if isinstance(found, nn.Module) else found()
+    try: return found if isinstance(found, nn.Module) else found()
+    except TypeError as e: raise UserError(f'{name} cannot be called without arguments ({e}); name a function that makes the model.') from e
 
 def _grid_of(tokens):
     "16x16 as a pair, 257 as a number, nothing as None"
@@ -845,10 +853,11 @@ def eva_dit_diagnose(
     model:str=None, # package.module:factory, importable from the current directory
     model_size:str=None, # one of our own sizes, untrained
     embeddings_dir:str=None, # embedding store: real tokens and its split
-    eva_dim:int=None, # dim of the tokens to generate (default: the store's, or 64)
-    clip_dim:int=None, # dim of the conditioning (default: the store's, or 32)
-    tokens:str=None, # number of tokens, or rows and columns such as 16x16 (default: the store's, or 16)
+    eva_dim:int=None, # dim of the tokens to generate (default: the store's, or our model's)
+    clip_dim:int=None, # dim of the conditioning (default: the store's, or our model's)
+    tokens:str=None, # number of tokens, or rows and columns such as 16x16 (default: the store's, or our model's)
     training_mode:str='patch_only', # of the store: patch_only or cls_patch
+    aligned:bool=False, # the model takes exactly as many conditioning tokens as tokens, by design
     steps:int=120, # of the short training
     seed:int=0, # of everything random
     json:bool=False # print JSON instead of the table
@@ -861,6 +870,7 @@ def eva_dit_diagnose(
         from eva_dit.data import EmbeddingStore
         store = EmbeddingStore(embeddings_dir, cls=training_mode == 'cls_patch')
     subject, kw = _chosen(model_path, model, model_size, store, eva_dim, clip_dim, tokens, seed)
+    if aligned: kw['aligned'] = True
     d = diagnose(subject, store=store, steps=steps, seed=seed, **kw)
     print(d.to_json() if json else d)
     if Path(sys.argv[0]).stem == 'eva_dit_diagnose' and not d.ok: sys.exit(1)

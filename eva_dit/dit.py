@@ -7,7 +7,7 @@ __all__ = ['presets', 'timestep_sinusoids', 'TimestepEmbedding', 'SwiGLU', 'swig
            'EvaDiT', 'check_inputs', 'cost', 'capture', 'check_weights', 'read_weights']
 
 # %% ../nbs/03_dit.ipynb #a105ac45
-import math, os, types
+import math, os, re, types
 from contextlib import contextmanager
 from dataclasses import dataclass
 import torch, torch.nn.functional as F
@@ -15,9 +15,10 @@ from torch import nn, Tensor
 from torch.utils.checkpoint import checkpoint
 from fastcore.basics import patch
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from .core import UserError, check_choice, read_json
+from .core import UserError, check_choice, read_json, require_hub
 from .rope import Rotary, grid_positions, split_axes
 from .attention import Attention, RMSNorm, qk_norms
 
@@ -210,6 +211,7 @@ class EvaDiT(nn.Module, PyTorchModelHubMixin, library_name='eva_dit', tags=['dif
                  config:DiTConfig # the shape of the model
                 ):
         super().__init__()
+        if not isinstance(config, DiTConfig): raise UserError(f'EvaDiT takes a DiTConfig, and not {config!r}: EvaDiT(DiTConfig.preset("tiny", eva_dim=1024, clip_dim=768)).')
         c, D, T = config, config.width, config.time_dim or config.width
         self.config, self.gradient_checkpointing = c, False
         self.x_embed = nn.Linear(c.eva_dim, D)
@@ -416,6 +418,16 @@ def _read_config(file):
     if unknown: raise UserError(f"The model configuration {file} has unknown fields: {', '.join(sorted(unknown))}; it was written by another version, or for another model.")
     return DiTConfig(**fields)
 
+def _from_hub(repo, name, **kwargs):
+    "A file of a repository, from the cache or the Hub; fails fast where there is no network"
+    if not kwargs.get('force_download'):
+        try: return hf_hub_download(repo, name, **{**kwargs, 'local_files_only': True})
+        except LocalEntryNotFoundError: pass
+    way_out = 'give a folder that save_pretrained wrote'
+    if not kwargs.get('local_files_only'): require_hub(f'{name} of {repo}', way_out)
+    try: return hf_hub_download(repo, name, **kwargs)
+    except (HfHubHTTPError, OSError) as e: raise UserError(f'{name} of {repo} cannot be had from the Hub ({str(e).splitlines()[0]}); {way_out}.') from e
+
 @patch(cls_method=True)
 def from_pretrained(cls:EvaDiT,
                     pretrained_model_name_or_path, # a folder that `save_pretrained` wrote, or the name of a repository on the Hub
@@ -423,7 +435,9 @@ def from_pretrained(cls:EvaDiT,
                     **kwargs # for `hf_hub_download`: revision, token, cache_dir, force_download, local_files_only
                    )->EvaDiT: # in evaluation mode
     "Load configuration and weights; a `UserError` for anything missing, damaged, left over or of another shape"
-    where = str(pretrained_model_name_or_path)
-    def file(name): return os.path.join(where, name) if os.path.isdir(where) else hf_hub_download(where, name, **kwargs)
+    where, local = str(pretrained_model_name_or_path), os.path.isdir(pretrained_model_name_or_path or '')
+    if not local and not re.fullmatch(r'[\w.-]+/[\w.-]+', where): raise UserError(f'There is no folder {where}; give one that save_pretrained wrote, or a repository owner/name of the Hub.')
+    if local and os.path.exists(os.path.join(where, 'checkpoints')): raise UserError(f'{where} is the folder of a training run; Checkpoint({where!r}).model of eva_dit.training is its model.')
+    def file(name): return os.path.join(where, name) if local else _from_hub(where, name, **kwargs)
     config, weights = _read_config(file('config.json')), file('model.safetensors')
     return cls.from_state(config, read_weights(weights, map_location), f'The file {weights}')

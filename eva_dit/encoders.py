@@ -4,22 +4,20 @@
 
 # %% auto #0
 __all__ = ['clip_mean', 'clip_std', 'precisions', 'eva_clip_large', 'centre_square', 'preprocess', 'open_image', 'Encoder',
-           'fingerprint', 'place', 'random_weights', 'demo_eva', 'demo_clip', 'require_hub', 'is_path',
-           'check_eva_name', 'eva_from_config', 'eva_state', 'read_weights', 'weight_files', 'eva_from_folder',
-           'hub_folder', 'eva_encoder', 'clip_encoder']
+           'fingerprint', 'place', 'random_weights', 'demo_eva', 'demo_clip', 'is_path', 'check_eva_name',
+           'eva_from_config', 'eva_state', 'read_weights', 'weight_files', 'eva_from_folder', 'hub_folder',
+           'eva_encoder', 'clip_encoder']
 
 # %% ../nbs/06_encoders.ipynb #1e5448df
-import contextlib, hashlib, os, pickle, socket
+import contextlib, hashlib, pickle
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlparse
-from urllib.request import getproxies
 import numpy as np, torch
 from PIL import Image, ImageOps
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn, Tensor
-from .core import UserError, check_choice, read_json
+from .core import UserError, check_choice, read_json, require_hub
 
 # %% ../nbs/06_encoders.ipynb #52d97c1c
 clip_mean, clip_std = (.48145466, .4578275, .40821073), (.26862954, .26130258, .27577711)    # OpenAI CLIP's, which all EVA-CLIP towers share
@@ -162,20 +160,6 @@ def demo_clip(seed:int=1, # of the weights
     return Encoder(random_weights(tower, seed, gain), lambda m, x: m(pixel_values=x).last_hidden_state, 'demo-clip-128x4', f'random, seed {seed}, gain {gain:g}', 128, (16, 16), 64, random=True)
 
 # %% ../nbs/06_encoders.ipynb #f90ad104
-def require_hub(what:str, # what is wanted, for the message
-                way_out:str, # what to do instead, for the message
-                timeout:float=3. # seconds
-               ):
-    "A `UserError` if the Hugging Face Hub does not answer"
-    url = urlparse(os.environ.get('HF_ENDPOINT', 'https://huggingface.co'))
-    offline = os.environ.get('HF_HUB_OFFLINE', '').lower() in ('1', 'true', 'yes', 'on')
-    if getproxies().get(url.scheme) and not offline: return                # behind a proxy a direct knock says nothing
-    try:
-        if offline: raise OSError('HF_HUB_OFFLINE is set')
-        socket.create_connection((url.hostname, url.port or 443), timeout).close()
-    except OSError as e:
-        raise UserError(f'{what} is not on this machine and {url.hostname} cannot be reached ({e}); {way_out}.') from e
-
 def is_path(s:str # what the user wrote
            )->bool:
     "Does the user mean a place on the disk, rather than a name on the Hub?"

@@ -11,7 +11,7 @@ __all__ = ['ways', 'measures', 'thresholds', 'score_names', 'structured', 'budge
            'write_plots', 'Comparison', 'write_comparison', 'Foreign', 'BelowThreshold', 'eva_dit_evaluate']
 
 # %% ../nbs/10_evaluation.ipynb #fcddd2f8
-import base64, csv, functools, hashlib, html, io, json, math, platform, re, signal, sys, threading, time
+import base64, csv, functools, hashlib, html, io, json, math, platform, signal, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
-from .core import UserError, command, check_choice, free_folder, whole_file, write_json
+from .core import UserError, command, check_choice, free_folder, require_hub, whole_file, write_json
 from .flow import Flow, Standardiser, token_cosine, width_ceiling
 from .sampling import noise, predict_clean, sample, solvers
 from .data import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, splits, with_one
@@ -280,9 +280,10 @@ def _check_evaluation(ckpt, store, num_samples, split, solver, times, **at_least
     if isinstance(store, (str, Path)): raise UserError(f'evaluate takes an open store, and not its path: EmbeddingStore({str(store)!r}).')
     check_choice('--solver', solver, solvers); check_choice('--split', split, splits)
     for k, (v, least) in at_least.items():
+        if not isinstance(v, int): raise UserError(f'--{k} is {v!r}, but must be a whole number.')
         if v < least: raise UserError(f'--{k} is {v}, but must be at least {least}.')
-    if num_samples is not None and num_samples < 2: raise UserError(f'--num_samples is {num_samples}, but must be at least 2: shuffling the conditioning takes two images.')
-    if not all(0 <= t < 1 for t in times): raise UserError(f'times are {list(times)}, but each must be at least 0 (noise) and below 1 (data).')
+    if num_samples is not None and not (isinstance(num_samples, int) and num_samples >= 2): raise UserError(f'--num_samples is {num_samples!r}, but must be a whole number of at least 2: shuffling the conditioning takes two images.')
+    if not (isinstance(times, (list, tuple)) and len(times) and all(isinstance(t, (int, float)) and 0 <= t < 1 for t in times)): raise UserError(f'times are {times}, but must be a list of times, each at least 0 (noise) and below 1 (data).')
     c, trained_on = ckpt.model.config, ckpt.state['encoders']
     say = lambda e, c, grid, cls: f'EVA tokens of {e} and CLIP tokens of {c} on a grid of {grid[0]} x {grid[1]} {"with" if cls else "without"} CLS'
     if (store.eva_dim, store.clip_dim, store.grid, store.cls) != (c.eva_dim, c.clip_dim, c.grid, c.cls):
@@ -326,7 +327,7 @@ class _Evaluator:
         self.__dict__.update(settings)
         self.model, self.flow, self.es, self.cs, self.dev = ckpt.model, ckpt.flow, ckpt.eva_space, ckpt.clip_space, ckpt.eva_space.mean.device
         self.base = {k: v.to(self.dev) if k not in ('pooled', 'numbers') else v for k, v in base.items()}
-        self.white = Standardiser(self.base['mean'], self.base['std'])
+        self.white, self.ridge_u = Standardiser(self.base['mean'], self.base['std']), self.base['ridge'] @ self.base['basis']
         self.groups = [store.samples[i]['group'] for i in idx.tolist()]
         self.away = shuffle_between_groups(self.groups)
         self.near, self.twins = nearest_training(base, store, self.cs, idx)
@@ -365,7 +366,7 @@ def outputs(self:_Evaluator, cond, other, near, x_0)->dict: # (B, N, E) each
 def velocities(self:_Evaluator, z, cond, x_0)->Tensor: # (B, times, 3)
     "Velocity similarity of the model, of the best multiple of `x_t`, and of the linear optimum"
     U, out = self.base['basis'], []
-    guess, z_u, x_0u = with_one(cond) @ (self.base['ridge'] @ U), z @ U, x_0 @ U            # in the coordinates of U
+    guess, z_u, x_0u = with_one(cond) @ self.ridge_u, z @ U, x_0 @ U                         # in the coordinates of U
     for t in self.times:
         ts = torch.full((len(z),), t, device=z.device)
         x_t = self.flow.interpolate(x_0, z, ts)
@@ -654,7 +655,7 @@ class Evaluation:
 def _remarks(m):
     "The verdict in a sentence, and what has to be said with it"
     s, c, e = m['eva_similarity'], m['eva_similarity_centred'], m['intervals']['eva_similarity']['dit_ode']
-    out = [f'EVA similarity of samples on {m["images"]:,} {m["split"].replace("_", "-")} images: {s["dit_ode"]:.3f} ({verdict_word(s["dit_ode"])}; 95 % interval {e["low"]:.3f} to {e["high"]:.3f}); {m["share_above"]["0.7"]:.0%} of the images are above 0.7.']
+    out = [f'EVA similarity of samples on {m["images"]:,} {m["split"].replace("_", "-")} images: {s["dit_ode"]:.3f} ({verdict_word(s["dit_ode"])}, in the words of the original; 95 % interval {e["low"]:.3f} to {e["high"]:.3f}); {m["share_above"]["0.7"]:.0%} of the images are above 0.7.']
     trivial = max(c['mean_token'], c['shuffled'])
     ok = min(c['dit_ode'], c['dit_one_step']) > trivial + .02
     out.append(f'The DiT is {"far above" if c["dit_ode"] > trivial + .2 else "above" if ok else "NOT clearly above"} the trivial answers (centred: {c["dit_ode"]:.3f} against {c["mean_token"]:.3f} for the mean token and {c["shuffled"]:.3f} with shuffled conditioning).')
@@ -739,13 +740,15 @@ def evaluate(ckpt:Checkpoint, # the trained model
              folder=None, # where results are kept while it runs, to continue from
              cache=None # where fitted baselines are kept (beside the store)
             )->Evaluation:
-    "Measure a model against baselines on images of a store"
-    begin = time.perf_counter()
-    settings = dict(steps=steps, solver=solver, times=list(times), batch_size=batch_size, seed=seed, probe_samples=probe_samples, samples=samples)
+    "Measure a model against baselines on images of a store; what was fitted is kept beside its shards, for the next time"
+    begin, training = time.perf_counter(), getattr(getattr(ckpt, 'model', None), 'training', False)
     idx = _check_evaluation(ckpt, store, num_samples, split, solver, times, steps=(steps, 1), batch_size=(batch_size, 1), probe_samples=(probe_samples, 0), samples=(samples, 1))
+    settings = dict(steps=steps, solver=solver, times=list(times), batch_size=batch_size, seed=seed, probe_samples=probe_samples, samples=samples)
     base, net = _baselines(ckpt, store, mlp, [f for f in (cache or store.folder, folder) if f], progress)
     work = _Evaluator(ckpt, store, idx, settings, base, text, net)
-    work.work(folder, json.dumps([_fingerprint(ckpt.model), store.identity(), split, len(idx), settings, mlp, text and text.name]), progress)
+    ckpt.model.eval()
+    try: work.work(folder, json.dumps([_fingerprint(ckpt.model), store.identity(), split, len(idx), settings, mlp, text and text.name]), progress)
+    finally: ckpt.model.train(training)
     config, log = ckpt.config, ckpt.folder and ckpt.folder.parent.parent/'metrics.jsonl'
     r = work.finish(_seen_in_training(ckpt, store, idx, split, work.twins), split=split, asked=num_samples, random_encoders=store.random_encoders(), store=store.identity(), store_folder=str(store.folder),
                     same_store_as_training=store.identity() == ckpt.state['store'], checkpoint=str(ckpt.folder or config.model_size), step=ckpt.state['step'], parameters=ckpt.state['parameters'], model_size=config.model_size,
@@ -836,8 +839,9 @@ def text_tower(name:str, # an EVA model of open_clip
               )->TextTower:
     "Load the open_clip model whose EVA tower made a store, with its text tower"
     import open_clip
-    from eva_dit.encoders import is_path, require_hub
-    e = store.manifest['encoders']['eva']
+    from eva_dit.encoders import is_path
+    e = store.manifest['encoders'].get('eva')
+    if not e: raise UserError(f'{store.folder} does not say which encoders its tokens come from, so no text tower can be found; leave out --text_model.')
     eva = [n for n in open_clip.list_models() if n.startswith('EVA')]
     if e['name'] not in eva: raise UserError(f'The EVA tokens of {store.folder} come from {e["name"]}, which has no text tower in open_clip; leave out --text_model, or extract with one of: {", ".join(eva)}.')
     check_choice('--text_model', name, eva); weights = weights or e['weights']
@@ -1058,7 +1062,8 @@ def write_evaluation(r:Evaluation, # what was measured
                      how:str='', # the command, for the record
                      plots:str=None # also write each figure as svg, png or pdf, into the folder `plots`
                     )->Path: # the folder
-    "`metrics.json`, `per_image.csv` and `report.html`"
+    "`metrics.json`, `per_image.csv` and `report.html`; what was there under these names is replaced"
+    if plots: check_choice('plots', plots, ('svg', 'png', 'pdf'))
     folder = free_folder(folder)
     with whole_file(folder/'per_image.csv') as tmp, open(tmp, 'w', newline='', encoding='utf8') as f:
         w = csv.DictWriter(f, list(r.per_image[0])); w.writeheader(); w.writerows(r.per_image)
@@ -1085,6 +1090,7 @@ class Comparison:
     results: dict            # Evaluation by name
 
     def __post_init__(self):
+        if not (isinstance(self.results, dict) and self.results): raise UserError('A Comparison takes a dict of evaluations by name: Comparison(dict(mine=evaluate(...), other=evaluate(...))).')
         first, *others = self.results.values()
         for name, r in list(self.results.items())[1:]:
             if [p['key'] for p in r.per_image] != [p['key'] for p in first.per_image]: raise UserError(f'{name} was evaluated on other images than {next(iter(self.results))}, so their numbers cannot be compared; evaluate both on one store.')
@@ -1157,11 +1163,13 @@ class Foreign:
                  flow:Flow=None # what its output means; velocity if None
                 ):
         if not isinstance(model, nn.Module): raise UserError(f'Foreign takes an nn.Module, and not a {type(model).__name__}; call it in the forward(x_t, t, cond) of a module of your own.')
+        if isinstance(store, (str, Path)): raise UserError(f'Foreign takes an open store, and not its path: EmbeddingStore({str(store)!r}).')
+        if not isinstance(flow or Flow(), Flow): raise UserError(f'flow must be a Flow, such as Flow({str(flow)!r}), and not {flow!r}.')
         stats, name = store.statistics(), type(model).__name__
         self.flow, self.folder = flow or Flow(), None
         self.eva_space, self.clip_space = (Standardiser(stats[f'{k}_mean'], stats[f'{k}_std']) for k in ('eva', 'clip'))
         tokens = store.grid[0]*store.grid[1] + store.cls
-        self.model = _Called(model, SimpleNamespace(eva_dim=store.eva_dim, clip_dim=store.clip_dim, grid=store.grid, cls=store.cls, tokens=tokens)).eval()
+        self.model = _Called(model, SimpleNamespace(eva_dim=store.eva_dim, clip_dim=store.clip_dim, grid=store.grid, cls=store.cls, tokens=tokens))
         self.config = SimpleNamespace(model_size=name, seed=0, overfit_test_size=0, chunked_embeddings_dir=str(store.folder))
         self.state = dict(step=0, parameters=sum(p.numel() for p in model.parameters()), encoders=store.manifest['encoders'], store=store.identity())
 
@@ -1176,13 +1184,6 @@ class Foreign:
 class BelowThreshold(UserError):
     "The similarity is below `--fail_below`; exit status 1"
     status = 1
-
-def _open_checkpoint(path, which):
-    "A checkpoint by `last`, `best` or `step-N`; a `UserError` that names those there are"
-    name = re.sub(r'^step-(\d+)$', lambda g: f'step-{int(g[1]):08d}', which)
-    there = sorted(p.name for p in Path(path).glob('checkpoints/step-*'))
-    if there and name not in ('last', 'best', *there): raise UserError(f'--checkpoint is {which!r}, but {path} has: last, best, {", ".join(there)}.')
-    return Checkpoint(path, name)
 
 _paths = Param('run folder of eva_dit_train, or one of its checkpoints; several for a comparison', str, nargs='+', action='extend')
 
@@ -1219,9 +1220,10 @@ def eva_dit_evaluate(
     for k, v in dict(model_path=paths, embeddings_dir=embeddings_dir, output_dir=output_dir).items():
         if not v: raise UserError(f'Give --{k}.')
     if plots: check_choice('--plots', plots, ('svg', 'png', 'pdf'))
+    if fail_below is not None and not -1 <= fail_below <= 1: raise UserError(f'--fail_below is {fail_below}, but must be a cosine, from -1 to 1.')
     state = PartialState(cpu=device == 'cpu')
     dev, how, results = state.device if state.num_processes > 1 else pick_device(device), ' '.join([Path(sys.argv[0]).name, *sys.argv[1:]]), {}
-    models = {n: _open_checkpoint(p, checkpoint) for n, p in zip(_names(paths), paths)}                       # all are opened before hours are spent
+    models = {n: Checkpoint(p, checkpoint) for n, p in zip(_names(paths), paths)}                       # all are opened before hours are spent
     out = free_folder(output_dir, ('metrics.json', 'comparison.json'), 'choose another folder')
     for name, ckpt in models.items():
         store = EmbeddingStore(embeddings_dir, cls=ckpt.model.config.cls)

@@ -18,8 +18,8 @@ from fastcore.basics import patch
 from fastcore.script import call_parse
 from safetensors.torch import load_file
 from tqdm.auto import tqdm
-from .core import UserError, command, check_choice, check_space, free_folder, read_json, whole_file, write_json
-from .encoders import Encoder, eva_encoder, check_eva_name, clip_encoder, open_image, place, precisions, preprocess, require_hub
+from .core import UserError, command, check_choice, check_space, free_folder, read_json, require_hub, whole_file, write_json
+from .encoders import Encoder, eva_encoder, check_eva_name, clip_encoder, open_image, place, precisions, preprocess
 from .data import EmbeddingStore, assign_splits, dtypes, group_of, not_finite, pick_device, read_chunk, sha256, shard_name, split_of, write_manifest, write_shard
 
 # %% ../nbs/08_extraction.ipynb #2b7e582f

@@ -112,7 +112,8 @@ class Flow:
         return torch.lerp(x_0, x_1, _like(t, x_1))
 
     def velocity(self, output:Tensor, x_t:Tensor, t:Tensor)->Tensor:
-        "The velocity that the network's `output` means"
+        "The velocity that the network's `output` means; a `UserError` if that is not like `x_t`"
+        if not isinstance(output, Tensor) or output.shape != x_t.shape: raise UserError(f'The model answered with {f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"}, but must answer with a tensor like x_t, {tuple(x_t.shape)}.')
         if self.prediction == 'velocity': return output
         if self.prediction == 'sample': return (output - x_t)/_like(1 - t, x_t).clamp_min(self.min_gap)
         return (x_t - output)/_like(t, x_t).clamp_min(self.min_gap)
@@ -156,6 +157,8 @@ def loss(self:Flow,
         )->tuple: # loss (scalar), velocity similarity of each image (B,), its time (B,)
     "Weighted squared error of the velocity at random times; with the velocity similarity, detached"
     if t is None: t = self.times(len(x_1), generator).to(x_1.device)
+    elif not isinstance(t, Tensor) or t.shape != x_1.shape[:1] or not t.is_floating_point(): raise UserError(f't must be a floating-point tensor ({len(x_1)},), a time from 0 (noise) to 1 (data) for each image, but is {f"{t.dtype} {tuple(t.shape)}" if isinstance(t, Tensor) else repr(t)}.')
+    if x_0 is not None and x_0.shape != x_1.shape: raise UserError(f'x_0 has shape {tuple(x_0.shape)}, but must be like x_1, {tuple(x_1.shape)}.')
     if x_0 is None: x_0 = torch.randn(x_1.shape, generator=generator, device=generator.device if generator else x_1.device).to(x_1)
     x_t = self.interpolate(x_0, x_1, t)
     v, v_hat = x_1 - x_0, self.velocity(model(x_t, t, cond, **kwargs), x_t, t).float()

@@ -115,7 +115,8 @@ def noise(n:int, # images
           seed:int=0, # image i of seed s always gets the same noise
           first:int=0 # number of the first image
          )->Tensor: # (n, N, E)
-    "Standard normal noise that belongs to the image's number, not to the batch it happens to be in"
+    "Standard normal noise that belongs to the image's number, not to the batch it happens to be in; on the CPU"
+    if n < 1: raise UserError(f'n is {n}, but noise is for at least one image.')
     number = lambda i: (seed*1_000_003 + first + i + 1)*2_654_435_761 % 2**32      # far from the small seeds that people give to everything else
     return torch.stack([torch.randn(tokens, dim, generator=torch.Generator().manual_seed(number(i))) for i in range(n)])
 
@@ -127,7 +128,12 @@ def time_grid(steps, # number of steps; or the times themselves, rising or falli
              )->Tensor: # (steps + 1,), from t_start to t_end, float64
     "Times at which the solver stops"
     check_choice('spacing', spacing, ('uniform', 'cosine'))
-    if not isinstance(steps, int): return _check_grid(torch.as_tensor(steps, dtype=torch.float64).cpu())
+    if not shift > 0: raise UserError(f'shift is {shift}, but must be positive.')
+    if not isinstance(steps, int):
+        try: return _check_grid(torch.as_tensor(steps, dtype=torch.float64).cpu())
+        except (TypeError, ValueError) as e:
+            if isinstance(e, UserError): raise
+            raise UserError(f'steps is {steps!r}, but must be a whole number or the times themselves.') from e
     if steps < 1: raise UserError(f'steps is {steps}, but must be at least 1.')
     if not (0 <= t_start <= 1 and 0 <= t_end <= 1 and t_start != t_end):
         raise UserError(f't_start is {t_start} and t_end is {t_end}, but they must be two different times from 0 (noise) to 1 (data).')
@@ -157,7 +163,9 @@ def velocity_field(model, # model(x_t, t, cond)
         t = t.float() if each else torch.full((len(x),), float(t), device=x.device)
         v = flow.velocity(model(x, t, cond), x, t)
         if isinstance(scale, int): return v
-        v_null = flow.velocity(model(x, t, None), x, t)
+        try: null = model(x, t, None)
+        except Exception as e: raise UserError(f'With guidance the model is also called without conditioning, as model(x_t, t, None), and fails ({type(e).__name__}: {e}); let cond=None mean no conditioning, or leave out guidance.') from e
+        v_null = flow.velocity(null, x, t)
         return v_null + scale*(v - v_null)
     return f
 
@@ -184,7 +192,11 @@ def sample(model, # model(x_t, t, cond)
     "Follow the model's velocity from `x_start` at `t_start` to `t_end`"
     step = solvers[check_choice('solver', solver, solvers)]
     if not torch.is_tensor(cond): raise UserError(f'cond must be a tensor (n, M, C), and not a {type(cond).__name__}.')
+    if not torch.is_tensor(x_start) and not (isinstance(x_start, (tuple, list)) and len(x_start) == 2): raise UserError(f'x_start must be a tensor (n, N, E), or the pair (N, E) to draw noise, and not {x_start!r}.')
     if not torch.is_tensor(x_start): x_start = torch.randn(len(cond), *x_start, generator=generator, device=generator.device if generator else cond.device).to(cond.device)
+    if not (isinstance(guidance, (int, float)) and math.isfinite(guidance)): raise UserError(f'guidance is {guidance!r}, but must be a finite number; 1 is none.')
+    if batch_size < 1: raise UserError(f'batch_size is {batch_size}, but must be at least 1.')
+    if not tolerance > 0: raise UserError(f'tolerance is {tolerance}, but must be positive.')
     if len(x_start) != len(cond): raise UserError(f'There are {len(x_start)} starting points, but {len(cond)} conditionings.')
     ts, parts, kw = time_grid(steps, shift, t_start, t_end, spacing).tolist(), [], {}
     if solver == 'dopri5': ts, kw = ts if trajectory else [ts[0], ts[-1]], dict(tolerance=tolerance)
@@ -216,5 +228,6 @@ def predict_clean(model, # model(x_t, t, cond)
                   t:float=0. # time of `x_t`
                  )->Tensor: # (B, N, E)
     "The clean tokens that the model expects, in one call: at t = 0 a regression from the conditioning"
+    if not 0 <= t <= 1: raise UserError(f't is {t}, but must be from 0 (noise) to 1 (data).')
     t = torch.full((len(x_t),), float(t), device=x_t.device)
     return flow.sample(model(x_t, t, cond), x_t, t)

@@ -7,7 +7,7 @@ __all__ = ['lr_schedules', 'patience', 'TrainConfig', 'learning_rate', 'ema_deca
            'overfit_verdict', 'settings_from', 'settings_given', 'eva_dit_train']
 
 # %% ../nbs/09_training.ipynb #f09d2005
-import argparse, contextlib, copy, dataclasses, json, math, os, platform, shutil, signal, threading, time, warnings
+import argparse, contextlib, copy, dataclasses, json, math, os, platform, re, shutil, signal, threading, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import psutil, torch, torch.distributed as dist
@@ -143,7 +143,11 @@ def _check_files(folder, state, names):
 def _candidates(path, which):
     "Folders to try, best first: for `last` the newest, then those before it"
     if not (path/'checkpoints').is_dir(): return [path]
-    if which not in ('last', 'best'): return [path/'checkpoints'/which]
+    if which not in ('last', 'best'):
+        name = re.sub(r'^(step-)?(\d+)$', lambda g: f'step-{int(g[2]):08d}', str(which))
+        there = sorted(p.name for p in path.glob('checkpoints/step-*'))
+        if name not in there: raise UserError(f'--checkpoint is {which!r}, but {path} has: last, best, {", ".join(there)}.')
+        return [path/'checkpoints'/name]
     if not (path/which).exists(): raise UserError(f'{path} has no {which} checkpoint yet; train longer, or ask for another one.')
     name = (path/which).read_text().strip()
     older = sorted((p for p in path.glob('checkpoints/step-*') if p.name < name), reverse=True) if which == 'last' else []
@@ -154,7 +158,7 @@ class Checkpoint:
     "A trained model and all that is needed to use it"
     def __init__(self,
                  path, # a run folder, or one of its checkpoints
-                 which:str='last', # last, best, or the name of a checkpoint; only for a run folder
+                 which:str='last', # last, best or step-N; only for a run folder
                  training:bool=False # also check the files that only training reads
                 ):
         path, self.damaged = Path(path or ''), []             # sentences about newer checkpoints that cannot be used
@@ -175,9 +179,8 @@ class Checkpoint:
         except UserError as e: raise _Damaged(str(e)) from e
         _check_files(folder, self.state, ['model.safetensors', 'statistics.safetensors'] + ['training.safetensors']*training)
         self.config, self.flow = TrainConfig(**_known(self.state['config'])), Flow(**self.state['flow'])
-        self.model = EvaDiT(DiTConfig(**self.state['model'])).eval()
         try:
-            self.model.load_state_dict(load_file(folder/'model.safetensors'))
+            self.model = EvaDiT.from_state(DiTConfig(**self.state['model']), load_file(folder/'model.safetensors'), f'The checkpoint {folder}')
             self.statistics = load_file(folder/'statistics.safetensors')
         except SafetensorError as e: raise _Damaged(f'The checkpoint {folder} is damaged ({e}).') from e
         self.eva_space, self.clip_space = _spaces(self.config, self.statistics)
@@ -204,13 +207,14 @@ def _spaces(config, stats):
 
 # %% ../nbs/09_training.ipynb #14d46077
 class Trainer:
-    "Train an `EvaDiT` on an embedding store; `for record in trainer: ...` yields what was measured"
+    "Train an `EvaDiT` on an embedding store; `for record in trainer: ...` yields what was measured. `notes` says what was repaired and what to mind; `callbacks` are functions f(trainer, record)"
     def __init__(self,
                  config:TrainConfig, # all settings
                  store=None # an `EmbeddingStore` or anything with its interface; the one that `config` names, if None
                 ):
         if not isinstance(config, TrainConfig): raise UserError(f'A Trainer takes a TrainConfig, and not a {type(config).__name__}: Trainer(TrainConfig(chunked_embeddings_dir=..., output_dir=...)).')
-        self.config, self.notes, self.callbacks = config, [], []      # notes: what was repaired, for the user to read; callbacks: functions f(trainer, record)
+        if isinstance(store, (str, Path)): raise UserError(f'A Trainer takes an open store, and not its path: EmbeddingStore({str(store)!r}), or name it in the TrainConfig.')
+        self.config, self.notes, self.callbacks = config, [], []
         mixed = config.mixed_precision if config.mixed_precision != 'auto' else 'bf16' if torch.cuda.is_available() else 'no'
         if AcceleratorState._shared_state: AcceleratorState._reset_state()            # an earlier trainer's precision would stay
         alone = torch.cuda.is_available() or torch.xpu.is_available() or int(os.environ.get('WORLD_SIZE', 1)) == 1
@@ -281,9 +285,10 @@ def _plan(self:Trainer):
 def _build(self:Trainer):
     "Model, average, optimiser"
     c, s = self.config, self.store
-    torch.manual_seed(c.seed)
     self.dit_config = DiTConfig.preset(c.model_size, eva_dim=s.eva_dim, clip_dim=s.clip_dim, grid=s.grid, cls=s.cls, gate=not c.no_gate)
-    self.raw = raw = EvaDiT(self.dit_config).to(self.device)
+    with torch.random.fork_rng([]):                                           # whoever else draws random numbers goes on as before
+        torch.manual_seed(c.seed)
+        self.raw = raw = EvaDiT(self.dit_config).to(self.device)
     self.flow, self.ema = c.flow, copy.deepcopy(raw).eval().requires_grad_(False)
     self.lr, self.parameters, raw.gradient_checkpointing = c.learning_rate or (4e-3 if c.overfit_test_size else 2e-3)*96/self.dit_config.width, raw.num_parameters(), c.gradient_checkpointing
     self.sharded = self.accelerator.distributed_type == DistributedType.FSDP or self.accelerator.num_processes > 1 and os.environ.get('ACCELERATE_USE_FSDP') == 'true'
@@ -465,7 +470,7 @@ def set_learning_rate(self:Trainer,
                       lr:float # more than 0
                      ):
     "The learning rate from the next step on, from where the schedule goes on in its shape; during the warm-up, the peak"
-    if not (lr > 0 and math.isfinite(lr)): raise UserError(f'The learning rate is {lr}, but must be a positive number.')
+    if not (isinstance(lr, (int, float)) and lr > 0 and math.isfinite(lr)): raise UserError(f'The learning rate is {lr!r}, but must be a positive number.')
     self._ask('learning_rate', float(lr))
 
 # %% ../nbs/09_training.ipynb #a1d98938
@@ -505,7 +510,11 @@ def _alone(self:Trainer):
 
 @patch
 def __iter__(self:Trainer):
+    if self.config.dry_run: raise UserError('The settings say dry_run, so nothing is trained: trainer.dry_run() says what would be done.')
     with self._alone(): yield from self._records()
+
+@patch
+def __repr__(self:Trainer): return f'Trainer({self.folder}: {self.config.model_size}, step {self.step:,} of {self.total:,}, {len(self.train_idx):,} images)'
 
 @patch
 def _records(self:Trainer):
