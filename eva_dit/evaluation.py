@@ -336,6 +336,7 @@ class _Evaluator:
         self.ways = [w for w in ways if w != 'mlp' or self.mlp]
         self.gallery, self.probes = (torch.isin(torch.arange(len(idx)), _evenly(torch.arange(len(idx)), n)) if n else torch.zeros(len(idx), dtype=torch.bool) for n in (1000, self.probe_samples))
         E, n, self.blocks = store.eva_dim, len(structured) + 1, min(16, len(idx))
+        self.stride = max(1, len(idx)*ckpt.model.config.tokens//65_536) | 1           # odd, so that all rows and columns have their turn
         self.moments = dict(all=Moments(E, n, device=self.dev), blocks=Moments(E, n, self.blocks, 128, self.dev))
         bare = getattr(self.model, 'gate', None) is None and self.flow.prediction == 'velocity'
         self.reach = torch.linalg.qr(torch.cat([self.model.head.weight, self.model.head.bias[:, None]], 1).float()).Q if bare else None     # all that the last layer can put out, (E, width + 1)
@@ -390,7 +391,7 @@ def batch(self:_Evaluator, numbers, eva, clip, other, near, x_0)->dict: # kind -
     mine = self.gallery[numbers]
     gallery = dict(number=numbers[mine], pooled=torch.stack([self.white.encode(o).mean(1) for o in (z, *outs.values())], 1)[mine.to(self.dev)])
     if self.text: gallery['joint'] = torch.stack([self.text.image(self.es.decode(o[mine.to(self.dev)])) for o in (z, *outs.values())], 1)
-    tokens = [self.white.encode(o) for o in (z, *(outs[k] for k in structured))]
+    tokens = [self.white.encode(o[:, ::self.stride]) for o in (z, *(outs[k] for k in structured))]
     self.moments['all'].add(tokens, numbers*0); self.moments['blocks'].add(tokens, numbers*self.blocks//len(self.idx))
     return dict(every=every, gallery=gallery)
 
