@@ -813,6 +813,7 @@ def imported(name:str): # what `package.module:factory` returns
     try: found = getattr(importlib.import_module(module), attr)
     except ModuleNotFoundError as e: raise UserError(f'{module} cannot be imported from here ({e}); give --model package.module:factory.') from e
     except AttributeError as e: raise UserError(f'{module} has no {attr}; give --model package.module:factory.') from e
+    except Exception as e: raise UserError(f'{module} fails while it is imported ({type(e).__name__}: {e}); python -c "import {module}" shows where.') from e
     finally: sys.path.pop(0)
     if not callable(found): raise UserError(f'{name} is a {type(found).__name__}, but must be a function that returns the model.')
     try: return found if isinstance(found, nn.Module) else found()

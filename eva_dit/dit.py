@@ -7,7 +7,7 @@ __all__ = ['presets', 'timestep_sinusoids', 'TimestepEmbedding', 'SwiGLU', 'swig
            'EvaDiT', 'check_inputs', 'cost', 'capture', 'check_weights', 'read_weights']
 
 # %% ../nbs/03_dit.ipynb #a105ac45
-import math, os, re, types
+import inspect, math, os, re, types
 from contextlib import contextmanager
 from dataclasses import dataclass
 import torch, torch.nn.functional as F
@@ -438,6 +438,7 @@ def from_pretrained(cls:EvaDiT,
     where, local = str(pretrained_model_name_or_path), os.path.isdir(pretrained_model_name_or_path or '')
     if not local and not re.fullmatch(r'[\w.-]+/[\w.-]+', where): raise UserError(f'There is no folder {where}; give one that save_pretrained wrote, or a repository owner/name of the Hub.')
     if local and os.path.exists(os.path.join(where, 'checkpoints')): raise UserError(f'{where} is the folder of a training run; Checkpoint({where!r}).model of eva_dit.training is its model.')
+    for k in kwargs: check_choice('a keyword of from_pretrained', k, inspect.signature(hf_hub_download).parameters)
     def file(name): return os.path.join(where, name) if local else _from_hub(where, name, **kwargs)
     config, weights = _read_config(file('config.json')), file('model.safetensors')
     return cls.from_state(config, read_weights(weights, map_location), f'The file {weights}')
