@@ -516,6 +516,7 @@ def __iter__(self:Trainer):
 @patch
 def __repr__(self:Trainer): return f'Trainer({self.folder}: {self.config.model_size}, step {self.step:,} of {self.total:,}, {len(self.train_idx):,} images)'
 
+# %% ../nbs/09_training.ipynb #0bd2506e
 @patch
 def _records(self:Trainer):
     "Train, and yield what was measured"
