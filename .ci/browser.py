@@ -109,7 +109,7 @@ class Steps:
 
 toy = '''import threading, time, torch
 from pathlib import Path
-from eva_dit.data import EmbeddingStore, write_manifest, write_shard
+from eva_dit.store import EmbeddingStore, write_manifest, write_shard
 from eva_dit.training import Checkpoint, TrainConfig, Trainer
 from eva_dit.dashboard import *
 torch.set_num_threads(1)

@@ -1,0 +1,79 @@
+"What the other scripts here know about notebooks: their cells, their flags, and whether a saved output is older than its code"
+import hashlib
+import json
+import re
+from pathlib import Path
+
+root = Path(__file__).parents[1]
+flags = 'notest', 'slow', 'browser', 'cuda', 'hub'          # tst_flags of settings.ini: cells that run only when asked
+
+
+def all_notebooks():
+    "Every notebook of the repository, in reading order"
+    return sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+
+
+def read(path):
+    "A notebook as a dict"
+    return json.loads(Path(path).read_text(encoding='utf8'))
+
+
+def write(path, nb):
+    "Write a notebook as nbdev writes it"
+    text = json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True)
+    Path(path).write_text(text + '\n', encoding='utf8')
+
+
+def source(cell):
+    "The text of a cell"
+    return ''.join(cell['source'])
+
+
+def directives(cell):
+    "The words of the `#|` lines at the head of a cell"
+    return ' '.join(re.findall(r'^#\|(.*)', source(cell), re.M)).split()
+
+
+def is_code(cell):
+    "Does the cell hold code?"
+    return cell['cell_type'] == 'code' and bool(re.sub(r'^\s*#.*$', '', source(cell), flags=re.M).strip())
+
+
+def is_export(cell):
+    "Does the cell become part of the library?"
+    return is_code(cell) and any(d.startswith('export') for d in directives(cell))
+
+
+def flag(cell):
+    "The flag that keeps a cell from running by default, or None"
+    return next((f for f in directives(cell) if f in flags), None)
+
+
+def runs_by_default(cell):
+    "Is the cell run by `nbdev_test` without flags?"
+    return is_code(cell) and not flag(cell) and 'eval: false' not in ' '.join(directives(cell))
+
+
+def fingerprints(nb):
+    "(cell, hash) of each cell of code; the hash of one that runs by default holds the export cells above it, too"
+    exported = ''
+    for cell in nb['cells']:
+        if not is_code(cell): continue
+        if is_export(cell): exported += source(cell)
+        seen = source(cell) + (exported if runs_by_default(cell) else '')
+        yield cell, hashlib.sha256(seen.encode()).hexdigest()[:8]
+
+
+def stale(nb):
+    "(cell, why) of each cell whose saved output does not belong to the code as it stands"
+    for cell, now in fingerprints(nb):
+        then = cell['metadata'].get('ran')
+        if 'nbdev_export()' in source(cell) or 'notest' in directives(cell): continue
+        if then is None: yield cell, 'was never run by .ci/execute'
+        elif then != now: yield cell, 'has changed since it ran' if flag(cell) else 'or an export cell above it has changed since it ran'
+
+
+def title(cell):
+    "The first line of a cell that says something, to name it by"
+    lines = [line for line in source(cell).splitlines() if line.strip() and not line.startswith('#|')]
+    return lines[0].strip()[:70] if lines else '(empty)'
