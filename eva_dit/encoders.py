@@ -38,15 +38,15 @@ def preprocess(image:Image.Image, # any mode
     x = torch.from_numpy(np.array(centre_square(image, size), dtype=np.float32)/255)
     return ((x - torch.tensor(clip_mean))/torch.tensor(clip_std)).permute(2, 0, 1).contiguous()
 
-# %% ../nbs/30_encoders.ipynb #bdec9fac
-pixel_formats = 'JPEG MPO PNG WEBP GIF BMP DIB TIFF PPM JPEG2000 AVIF HEIF TGA ICO QOI'.split()
+# %% ../nbs/30_encoders.ipynb #0eb98ef2
+pixel_formats = 'JPEG PNG WEBP GIF BMP DIB TIFF PPM JPEG2000 AVIF HEIF TGA ICO QOI'.split()
 
 def open_image(file # a path, or a file that is open for reading bytes
               )->Image.Image: # RGB, loaded
     "Decode an image as a person would see it: rotated as its EXIF data says, the first frame, 16 bits scaled to 8"
     limit = 2*(Image.MAX_IMAGE_PIXELS or 2**62)
-    known = set(Image.registered_extensions().values())            # what this Pillow can read
-    with Image.open(file, formats=[f for f in pixel_formats if f in known]) as im:
+    Image.init()                                                   # finds out what this Pillow can read
+    with Image.open(file, formats=[f for f in pixel_formats if f in Image.OPEN]) as im:
         if im.width*im.height > limit: raise ValueError(f'{im.width} x {im.height} pixels are more than {limit:,}')
         if im.mode == 'F': raise ValueError('floating-point pixels: nothing says what is black and what is white')
         if im.mode.startswith('I'): im = _eight_bits(im)
