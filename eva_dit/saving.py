@@ -24,7 +24,7 @@ from .core import (Maybe, UserError, check_choice, disk_sentence, free_folder, r
 from .dit import DiTConfig, EvaDiT, check_weights
 from .models import Aligned, Gated, Model, named, nested, wrapped
 
-# %% ../nbs/15_saving.ipynb #418ecd1b
+# %% ../nbs/15_saving.ipynb #d15ee263
 def _tied(model):
     "Every name in a model's state, and the first name of the same tensor"
     first:dict = {}
@@ -41,7 +41,7 @@ def write_weights(model:nn.Module, # whose state is written
             storage = x.untyped_storage().data_ptr()          # safetensors wants each tensor in memory of its own
             kept[name] = x.clone() if storage in storages else x.contiguous()
             storages.add(storage)
-    with disk_sentence(f'The weights {path} cannot be written'), whole_file(path) as tmp: save_file(kept, tmp, header)
+    with whole_file(path) as tmp: save_file(kept, tmp, header)
 
 def _as_json(name, x):
     "State that is no tensor, as text"
@@ -72,7 +72,7 @@ def fill_weights(model:nn.Module, # to be filled
         if name not in header: raise UserError(f'The file {path} has no {name}, which is part of this model.')
     model.load_state_dict(state | twins | {name: json.loads(header[name]) for name in other})
 
-# %% ../nbs/15_saving.ipynb #7f799cef
+# %% ../nbs/15_saving.ipynb #bfa636f2
 def description(model, # a module or a `Model`
                 name:str=None, # package.module:factory; the class of the model if None
                 args:dict=None, # more keywords that the factory was given
@@ -99,9 +99,10 @@ def save_model(model, # a module or a `Model`
               )->Path: # the folder
     "Write the weights, and what has to be known to use them"
     folder, about = free_folder(folder), description(model, name, args, **dims)
-    write_weights(_learned(model), folder/'model.safetensors')
-    write_json(folder/'config.json', about)
-    with whole_file(folder/'README.md') as tmp: tmp.write_text(_card(about), encoding='utf8')
+    with disk_sentence(f'The model cannot be written to {folder}'):
+        write_weights(_learned(model), folder/'model.safetensors')
+        write_json(folder/'config.json', about)
+        with whole_file(folder/'README.md') as tmp: tmp.write_text(_card(about), encoding='utf8')
     return folder
 
 def _learned(model):
