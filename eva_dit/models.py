@@ -47,11 +47,11 @@ def takes(model # a module or a function; a compiled module hides its signature,
     cond = parameters.get('cond') or (third[0] if third else None)
     return Takes(drop='drop' in parameters, null=cond is not None and cond.default is None)
 
-# %% ../nbs/13_models.ipynb #753758b2
+# %% ../nbs/13_models.ipynb #66bfc53c
 class ModelError(UserError):
     "A model failed when it was called, or its answer is not what it should be"
 
-_not_theirs = ('torch', 'einops', 'importlib', 'eva_dit')     # packages whose lines are not the mistake
+_not_theirs = ('torch', 'einops', 'eva_dit')                  # their lines are not where a mistake is
 
 def own_words(e:BaseException # any error
              )->str: # such as: ValueError: too many values
@@ -65,7 +65,8 @@ def place_of(e:BaseException # an error that was raised
     if isinstance(e, SyntaxError) and e.filename: return _line(e.filename, e.lineno)
     for frame, line in reversed(list(traceback.walk_tb(e.__traceback__))):
         package = frame.f_globals.get('__name__', '').partition('.')[0]
-        if package not in _not_theirs: return _line(frame.f_code.co_filename, line)
+        if package in _not_theirs or package in sys.stdlib_module_names: continue
+        return _line(frame.f_code.co_filename, line)
     return ''
 
 def failed(e:BaseException # an error that was raised
