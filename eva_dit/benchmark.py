@@ -6,7 +6,7 @@
 __all__ = ['registry', 'Row', 'Skip', 'rows', 'interleaved', 'peak_memory', 'count_flops', 'matrix_product', 'table', 'measure',
            'lumina', 'eva_dit_benchmark']
 
-# %% ../nbs/71_benchmark.ipynb #4d2baffe
+# %% ../nbs/71_benchmark.ipynb #822fd157
 import pickle, platform, shutil, statistics, tempfile, time, weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from fastcore.script import call_parse
 from .core import UserError, check_space, command, write_json
 from .store import EmbeddingStore, StepSampler, loader, read_pickle, write_manifest, write_shard
 from .dit import DiTConfig, EvaDiT, cost, swiglu_width
-from .encoders import clip_encoder, eva_encoder, place, preprocess
+from .encoders import clip_encoder, eva_encoder, place, open_image, preprocess
 from .extraction import extract
 from .flow import Flow
 from .sampling import sample
@@ -303,7 +303,7 @@ def _store(device, quick):
         for _ in loader(store, StepSampler(store.indices(), 8).from_step(0, n//8)): peak = max(peak, Process().memory_info().rss - before)
         yield Row('resident memory gained, all rows in random order', peak/1e6, size, 'MB', 'the size of the store', at_most=None if quick else .25)
 
-# %% ../nbs/71_benchmark.ipynb #3ecc4b73
+# %% ../nbs/71_benchmark.ipynb #63be8e65
 def _photographs(folder, n, side):
     "n crops of photographs, as JPEG"
     from PIL import Image
@@ -313,7 +313,6 @@ def _photographs(folder, n, side):
 
 @rows('extraction')
 def _extraction(device, quick):
-    from PIL import Image
     cuda, n, batch, rounds = device.type == 'cuda', *((8, 4, 1) if quick else (96, 16, 5))
     towers = (eva_encoder('EVA02-L-14', 'random'), clip_encoder('random')) if cuda and not quick else (eva_encoder('demo'), clip_encoder('demo'))
     if cuda and not quick: n, batch = 2048, 64
@@ -321,7 +320,7 @@ def _extraction(device, quick):
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder)/'images', Path(folder)/'store'
         source.mkdir(); _photographs(source, n, 256)
-        decoded = [preprocess(Image.open(f), eva.image_size) for f in sorted(source.iterdir())]
+        decoded = [preprocess(open_image(f), eva.image_size) for f in sorted(source.iterdir())]
         ready = [torch.stack(decoded[i:i + batch]) for i in range(0, n, batch)]
         def alone():
             for x in ready: eva(x); clip(x)

@@ -55,8 +55,9 @@ def shape_fits(shape:tuple, # of a tensor
         if size != want: return False
     return True
 
-# %% ../nbs/00_core.ipynb #83d56979
-def is_integer(x:Tensor)->bool:
+# %% ../nbs/00_core.ipynb #9b901b19
+def is_integer(x:Tensor # of any dtype
+              )->bool:
     "Does a tensor hold whole numbers?"
     return not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
 
@@ -152,7 +153,7 @@ def command(f # the function behind a command, named like it
             leave(f'{what}: {disk_error(e)}; mend that, or choose another place. Finished work is kept.', 2)
     return run
 
-# %% ../nbs/00_core.ipynb #10a457b8
+# %% ../nbs/00_core.ipynb #64262746
 class Held:
     "What signals have asked for while they are held"
     def __init__(self):
@@ -167,7 +168,7 @@ class Held:
 @contextmanager
 def held_signals(*numbers, # SIGINT and SIGTERM if none is given
                  told=None, # called without arguments at the first signal
-                 patience:float=1. # seconds from which on another signal acts at once
+                 patience:float=1. # seconds from which on another Ctrl-C acts at once
                 ):
     "Note signals instead of acting on them, until the block ends; yields a `Held`, which is true once one has come"
     held, numbers = Held(), numbers or (signal.SIGINT, signal.SIGTERM)
@@ -179,7 +180,7 @@ def held_signals(*numbers, # SIGINT and SIGTERM if none is given
         if not held:
             held.number, held.first = number, time.monotonic()
             if told: told()
-        elif time.monotonic() - held.first >= patience:
+        elif number == signal.SIGINT and time.monotonic() - held.first >= patience:
             restore()
             signal.raise_signal(number)
 

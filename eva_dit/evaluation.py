@@ -10,7 +10,7 @@ __all__ = ['ways', 'measures', 'thresholds', 'score_names', 'structured', 'budge
            'plot_similarity', 'plot_cost', 'plot_denoising', 'plot_run', 'figures', 'write_report', 'write_evaluation',
            'write_plots', 'Comparison', 'write_comparison', 'Foreign', 'BelowThreshold', 'eva_dit_evaluate']
 
-# %% ../nbs/51_evaluation.ipynb #fcddd2f8
+# %% ../nbs/51_evaluation.ipynb #ff995107
 import base64, csv, functools, hashlib, html, io, json, math, platform, signal, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
-from .core import UserError, command, check_choice, free_folder, require_hub, whole_file, write_json
+from .core import UserError, command, check_choice, disk_error, free_folder, held_signals, require_hub, whole_file, write_json
 from .flow import Flow, Standardiser, token_cosine, width_ceiling
 from .sampling import noise, predict_clean, sample, solvers
 from .store import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, splits, with_one
@@ -447,22 +447,7 @@ def _powers(k):
     "1, 2, 4, ... below k, and k"
     return [2**i for i in range(k.bit_length()) if 2**i < k] + [k]
 
-# %% ../nbs/51_evaluation.ipynb #6b60f9db
-@contextmanager
-def _finishing():
-    "SIGINT and SIGTERM only set the flag that is yielded, so that a batch can be finished; another one, a second or more later, acts at once (launchers repeat what they are told)"
-    asked, times = threading.Event(), []
-    def stop(number, frame):
-        asked.set(); times.append(time.time())
-        if times[-1] - times[0] < 1: return
-        for s, handler in before.items(): signal.signal(s, handler)
-        signal.raise_signal(number)
-    own = threading.current_thread() is threading.main_thread()              # only there may signals be handled
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)} if own else {}
-    try: yield asked
-    finally:
-        for s, handler in before.items(): signal.signal(s, handler)
-
+# %% ../nbs/51_evaluation.ipynb #24dbcff1
 @patch
 def jobs(self:_Evaluator)->list: # of (kind, numbers, model calls)
     "The work in pieces, the same list on every process"
@@ -487,7 +472,7 @@ def work(self:_Evaluator, folder=None, identity='', progress=True):
     path = Path(folder)/f'partial-{state.process_index}-of-{state.num_processes}.safetensors' if folder else None
     if path: self.restore(path, identity)
     todo, saved, pause = [j for j in mine if j not in self.done], time.perf_counter(), 60.
-    with tqdm(total=sum(jobs[j][2] for j in mine), initial=sum(jobs[j][2] for j in self.done), desc='evaluating', unit='call', disable=not (progress and state.is_main_process), smoothing=.1) as bar, ThreadPoolExecutor(1) as pool, _finishing() as asked:
+    with tqdm(total=sum(jobs[j][2] for j in mine), initial=sum(jobs[j][2] for j in self.done), desc='evaluating', unit='call', disable=not (progress and state.is_main_process), smoothing=.1) as bar, ThreadPoolExecutor(1) as pool, held_signals() as asked:
         ahead = pool.submit(self.load, jobs[todo[0]][1]) if todo else None
         for j, after in zip(todo, todo[1:] + [None]):
             (kind, numbers, calls), loaded = jobs[j], ahead.result()
@@ -498,11 +483,11 @@ def work(self:_Evaluator, folder=None, identity='', progress=True):
             self.parts.append(part); self.done.append(j)
             bar.update(calls)
             if kind == 'batch': bar.set_postfix_str(f'EVA-sim {torch.cat([p["every"]["scores"][:, 0, 0] for p in self.parts if "every" in p]).mean():.3f}', refresh=False)
-            if path and (asked.is_set() or after is None or time.perf_counter() - saved > pause):
+            if path and (asked or after is None or time.perf_counter() - saved > pause):
                 saved = time.perf_counter(); self.keep(path, identity); pause = max(60., 20*(time.perf_counter() - saved))
-            if asked.is_set(): raise KeyboardInterrupt
+            asked.check()
 
-# %% ../nbs/51_evaluation.ipynb #3cdd3493
+# %% ../nbs/51_evaluation.ipynb #d7de567e
 @patch
 def keep(self:_Evaluator, path, identity):
     "Write what came out so far, whole or not at all"
@@ -512,7 +497,7 @@ def keep(self:_Evaluator, path, identity):
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as tmp:
         try: save_file(t, tmp, metadata=dict(identity=identity))
-        except SafetensorError as e: raise OSError(28, 'No space left on device', str(path)) from e
+        except SafetensorError as e: raise UserError(f'{path} could not be written: {disk_error(e) or e}.') from e
 
 @patch
 def restore(self:_Evaluator, path, identity):

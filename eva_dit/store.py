@@ -7,7 +7,7 @@ __all__ = ['format_version', 'dtypes', 'splits', 'group_of', 'assign_splits', 's
            'not_finite', 'write_shard', 'write_manifest', 'EmbeddingStore', 'StepSampler', 'loader', 'read_pickle',
            'read_chunk', 'RidgeSums', 'with_one', 'fit_ridge']
 
-# %% ../nbs/32_store.ipynb #61339d0b
+# %% ../nbs/32_store.ipynb #8b9d1034
 import ctypes, hashlib, io, json, math, pickle, re, sys
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file, load_file
 from tqdm.auto import tqdm
-from .core import UserError, check_choice, whole_file, write_json, read_json
+from .core import UserError, check_choice, disk_error, whole_file, write_json, read_json
 
 # %% ../nbs/32_store.ipynb #c9d112f1
 def group_of(key:str, # of a sample
@@ -101,7 +101,7 @@ def _sums(x, train):
         total += torch.stack([part.sum(0), part.square().sum(0)])
     return total
 
-# %% ../nbs/32_store.ipynb #7d85e837
+# %% ../nbs/32_store.ipynb #ec5fbf82
 def _check_samples(samples):
     "Each a dict with all that is needed, and a key of its own"
     for s in samples if isinstance(samples, (list, tuple)) else [samples]:
@@ -135,9 +135,9 @@ def write_shard(folder, # of the store
     label = hashlib.sha256(repr((plan, path.stem, [s['key'] for s in samples])).encode()).hexdigest()[:16]
     with whole_file(path) as tmp:
         try: save_file({**stored, **sums}, tmp, metadata=dict(label=label))
-        except SafetensorError as e:                    # the library's word for a full disk
-            if 'No space left' in str(e) or 'os error 28' in str(e): raise OSError(28, 'No space left on device', str(path)) from e
-            raise
+        except SafetensorError as e:
+            if disk_error(e) is None: raise
+            raise UserError(f'The shard {path} could not be written: {disk_error(e)}; mend that, and start again.') from e
     info = dict(count=len(samples), train=int(train.sum()), sha256=sha256(path), label=label, samples=list(samples), rejected=[list(r) for r in rejected])
     write_json(path.with_suffix('.json'), info)
     return info

@@ -6,7 +6,7 @@
 __all__ = ['lr_schedules', 'patience', 'TrainConfig', 'learning_rate', 'ema_decay_at', 'Checkpoint', 'Trainer', 'overfit_ceiling',
            'overfit_verdict', 'settings_from', 'settings_given', 'eva_dit_train']
 
-# %% ../nbs/42_training.ipynb #f09d2005
+# %% ../nbs/42_training.ipynb #2a0ae2fa
 import argparse, contextlib, copy, dataclasses, json, math, os, platform, re, shutil, signal, threading, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,11 @@ from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin, LoggerType
 from fastcore.basics import patch
 from fastcore.script import anno_parser
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.distributed.tensor import DTensor, distribute_tensor
 from tqdm.auto import tqdm
-from .core import UserError, command, check_choice, free_folder, read_json, settle, whole_file, write_json
+from .core import UserError, command, check_choice, disk_error, free_folder, held_signals, locked, read_json, settle, whole_file, write_json
 from .dit import DiTConfig, EvaDiT, presets
 from .flow import Flow, by_time_bin, token_cosine, token_space, token_spaces, within_width
 from .sampling import noise, sample
@@ -205,7 +204,7 @@ def _spaces(config, stats):
     "The spaces of EVA and CLIP tokens"
     return token_space(config.token_space, stats['eva_mean'], stats['eva_std']), token_space('standardised', stats['clip_mean'], stats['clip_std'])
 
-# %% ../nbs/42_training.ipynb #14d46077
+# %% ../nbs/42_training.ipynb #40d5d0e3
 class Trainer:
     "Train an `EvaDiT` on an embedding store; `for record in trainer: ...` yields what was measured. `notes` says what was repaired and what to mind; `callbacks` are functions f(trainer, record)"
     def __init__(self,
@@ -222,13 +221,24 @@ class Trainer:
         self.device, self.main = self.accelerator.device, self.accelerator.is_main_process
         self.folder = Path(config.output_dir)
         self._load_data(store)
-        checkpoint = self._check_resume() if config.resume else None
-        if not config.resume and not config.dry_run and self.main: free_folder(self.folder, ('config.json', 'metrics.jsonl', 'checkpoints'), 'add --resume to continue that run, or choose another folder')
-        self._plan()
-        self._build()
-        if checkpoint: self._restore(checkpoint)
-        elif self.main and not config.dry_run: write_json(self.folder/'config.json', self._about())
+        self._check_folder()
+        with self._alone():                           # nothing in the folder is touched before it is ours
+            self._check_folder()                      # somebody else may have begun a run in it just now
+            checkpoint = self._check_resume() if config.resume else None
+            self._plan()
+            self._build()
+            if checkpoint: self._restore(checkpoint)
+            elif self.main and not config.dry_run: write_json(self.folder/'config.json', self._about())
         self.accelerator.wait_for_everyone()
+
+    def _check_folder(self):
+        "Is there a run to resume, or room for a new one?"
+        if self.config.resume:
+            if (self.folder/'config.json').exists(): return
+            raise UserError(f'There is no run in {self.folder} to resume; leave out --resume to start one.')
+        if self.config.dry_run or not self.main: return
+        way_out = 'add --resume to continue that run, or choose another folder'
+        free_folder(self.folder, ('config.json', 'metrics.jsonl', 'checkpoints'), way_out)
 
 # %% ../nbs/42_training.ipynb #d2e3915e
 @patch
@@ -497,16 +507,12 @@ def _obey(self:Trainer):
         time.sleep(.02)
         self._clock += .02                                                    # standing still is not training time
 
-# %% ../nbs/42_training.ipynb #3dc88850
+# %% ../nbs/42_training.ipynb #6a449687
 @patch
-@contextlib.contextmanager
 def _alone(self:Trainer):
     "Keep other trainings out of the run folder"
-    lock = FileLock(self.folder/'.lock', timeout=0, thread_local=False)
-    try: lock.acquire() if self.main else None
-    except Timeout: raise UserError(f'{self.folder} is being trained already, by this program or another one; wait until that has ended, stop it, or choose another folder.') from None
-    try: yield
-    finally: lock.release()
+    if self.config.dry_run or not self.main: return contextlib.nullcontext()
+    return locked(self.folder, 'is being trained')
 
 @patch
 def __iter__(self:Trainer):
@@ -516,7 +522,7 @@ def __iter__(self:Trainer):
 @patch
 def __repr__(self:Trainer): return f'Trainer({self.folder}: {self.config.model_size}, step {self.step:,} of {self.total:,}, {len(self.train_idx):,} images)'
 
-# %% ../nbs/42_training.ipynb #0bd2506e
+# %% ../nbs/42_training.ipynb #cc51cc4e
 @patch
 def _records(self:Trainer):
     "Train, and yield what was measured"
@@ -560,13 +566,12 @@ def _sampler(self:Trainer, whole=False):
 
 @contextlib.contextmanager
 def _uncut():
-    "Hold Ctrl-C back until the block is done, so that no step is cut in two"
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler: yield; return
-    caught = []
-    signal.signal(signal.SIGINT, lambda *a: caught.append(a))
-    try: yield
-    finally: signal.signal(signal.SIGINT, signal.default_int_handler)
-    if caught: raise KeyboardInterrupt
+    "Hold Ctrl-C back until the block is done, so that no step is cut in two (`fit` holds it all the time)"
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    with held_signals(signal.SIGINT, patience=math.inf) as held: yield
+    held.check()
 
 # %% ../nbs/42_training.ipynb #1d7044f0
 @patch
@@ -789,7 +794,7 @@ def _write_checkpoint(self:Trainer, folder, state, tensors):
     write_json(folder/'state.json', dict(state, files={f.name: sha256(f) for f in sorted(folder.iterdir())}))
     settle(folder/'state.json')
 
-# %% ../nbs/42_training.ipynb #fc1a964a
+# %% ../nbs/42_training.ipynb #f16e4923
 @patch
 def save(self:Trainer)->Path: # the checkpoint's folder
     "Write a checkpoint, whole or not at all; then move `last`, and `best` if it is; then delete the oldest"
@@ -815,8 +820,9 @@ def _make_folder(self:Trainer, folder, state, tensors):
         self._write_checkpoint(tmp, state, tensors)
     except (OSError, SafetensorError) as e:
         shutil.rmtree(tmp, ignore_errors=True)
-        if getattr(e, 'errno', None) != 28 and 'No space left' not in str(e) and 'os error 28' not in str(e): raise
-        raise UserError(f'The disk of {self.folder} is full, so the checkpoint of step {self.step} could not be written; those before it are whole. Free some space, and continue with --resume.') from e
+        if disk_error(e) is None: raise
+        raise UserError(f'The checkpoint of step {self.step} could not be written to {self.folder}: {disk_error(e)}. '
+                        'Those before it are whole; mend that, and continue with --resume.') from e
     shutil.rmtree(folder, ignore_errors=True)             # left by a kill before `last` moved, or damaged
     os.replace(tmp, folder)
 
@@ -844,11 +850,10 @@ def _compare(self:Trainer, state):
     if bending: self.notes.append(f'The run was started with {say(bending)}: from here on it takes another course.')
     if state['processes'] != self.accelerator.num_processes: self.notes.append(f'The run had {state["processes"]} processes and now has {self.accelerator.num_processes}: the same up to rounding.')
 
-# %% ../nbs/42_training.ipynb #f95dd175
+# %% ../nbs/42_training.ipynb #afb1502a
 @patch
 def _check_resume(self:Trainer): # a `Checkpoint`, or None if there is none yet
     "What to continue from; refuses what would make it another run"
-    if not (self.folder/'config.json').exists(): raise UserError(f'There is no run in {self.folder} to resume; leave out --resume to start one.')
     if not (self.folder/'last').exists():
         self._compare(read_json(self.folder/'config.json', 'run configuration'))
         self.notes.append('The run was stopped before its first checkpoint, so it begins again.')
@@ -875,8 +880,7 @@ def _restore(self:Trainer, ckpt):
     window, mine = state['window'], self.accelerator.process_index
     if mine < len(window): self._sums.copy_(torch.tensor(window[mine]))
     self._flags = [torch.tensor(f, device=self.device) for f in state['skipped']]
-    if self.main and not self.config.dry_run:
-        with self._alone(): self._set_back(ckpt)
+    if self.main and not self.config.dry_run: self._set_back(ckpt)
 
 @patch
 @torch.no_grad()
@@ -905,14 +909,15 @@ def _step_of(line):
     try: return json.loads(line)['step']
     except (json.JSONDecodeError, KeyError, TypeError): return math.inf
 
-# %% ../nbs/42_training.ipynb #207223d1
+# %% ../nbs/42_training.ipynb #208f9e3f
 @patch
 def fit(self:Trainer,
         progress:bool=True # show a bar
        )->dict: # the last record
     "Train to the end; Ctrl-C or SIGTERM finish the step, write a checkpoint and raise `KeyboardInterrupt`"
     show = self.main and progress
-    with self._signals() as caught:
+    patience = 1. if self.accelerator.num_processes == 1 else math.inf       # a process alone cannot leave the others
+    with held_signals(told=self.stop, patience=patience) as held:
         if show: print(*self.notes, sep='\n', end='\n' if self.notes else '')
         with tqdm(total=self.total, initial=self.step, desc='training', unit='step', disable=not show) as bar:
             seen = {}
@@ -920,24 +925,10 @@ def fit(self:Trainer,
                 seen.update({short: r[k] for k, short in dict(loss='loss', velocity_similarity='v-sim', eva_similarity='EVA-sim').items() if r.get(k) is not None})
                 bar.set_postfix({k: f'{v:.3f}' for k, v in seen.items()}, refresh=False)
                 bar.update(r['step'] - bar.n)
-    if caught and self.stopped:
+    if held and self.stopped:
         if self.main: print(f'\nInterrupted at step {self.step} of {self.total}; the checkpoint is saved.')
-        raise KeyboardInterrupt
+        held.check()
     return self.record
-
-@patch
-@contextlib.contextmanager
-def _signals(self:Trainer):
-    "Ctrl-C and SIGTERM ask to stop; a second Ctrl-C, a second or more later, acts at once"
-    if threading.current_thread() is not threading.main_thread(): yield []; return                     # only there may signals be handled
-    caught = []
-    def handler(number, frame):
-        if number == signal.SIGINT and caught and time.time() - caught[0] > 1 and self.accelerator.num_processes == 1: raise KeyboardInterrupt
-        caught.append(time.time()); self.stop()
-    before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
-    try: yield caught
-    finally:
-        for s, h in before.items(): signal.signal(s, h)
 
 # %% ../nbs/42_training.ipynb #5956f371
 def overfit_ceiling(trainer:Trainer # with overfit_test_size
