@@ -239,8 +239,9 @@ class EvaDiT(nn.Module):
         if self.config.aligned: y = y + c                                             # (B, N, D)
         te = self.time_embed(t)                                                       # (B, time_dim)
         e = te if self.pool_embed is None else te + self.pool_embed(masked_mean(c, mask))     # (B, time_dim)
-        rope = self.rope.table
-        cond_rope = rope if self.config.aligned else self.cond_rope and self.cond_rope.table
+        dtype = torch.promote_types(self.x_embed.weight.dtype, torch.float32)
+        rope = tuple(self.rope.table(x_t.device, dtype))
+        cond_rope = rope if self.config.aligned else self.cond_rope and tuple(self.cond_rope.table(x_t.device, dtype))
         for block in self.blocks:
             if self.gradient_checkpointing: y = checkpoint(block, y, c, e, rope, cond_rope, mask, use_reentrant=False, preserve_rng_state=False)
             else: y = block(y, c, e, rope, cond_rope, mask)                           # (B, N, D)
@@ -394,6 +395,4 @@ def from_state(cls:EvaDiT,
     with torch.device('meta'): model = cls(config)
     check_weights(model, state, where)
     model.load_state_dict({k: v.clone() for k, v in state.items()}, assign=True)
-    for table in (model.rope, model.cond_rope):
-        if table is not None: table.build(model.x_embed.weight.device, torch.promote_types(model.x_embed.weight.dtype, torch.float32))
     return model.eval()
