@@ -166,7 +166,7 @@ class DiTBlock(nn.Module):
         super().__init__()
         c, D = config, config.width
         norm = lambda: RMSNorm(D, c.norm_eps)
-        attention = lambda: Attention(D, c.heads, c.kv_heads, qk_norm=c.qk_norm, rope_layout=c.rope_layout)
+        attention = lambda: Attention(D, c.heads, c.kv_heads, qk_norm=c.qk_norm)
         self.ada = nn.Linear(c.time_dim or D, 4*D)
         self.attn_norm, self.attn_norm_out, self.mlp_norm, self.mlp_norm_out, self.cond_norm = (norm() for _ in range(5))
         self.self_attn, self.cross_attn = attention(), attention()
@@ -178,8 +178,8 @@ class DiTBlock(nn.Module):
                 y:Tensor, # tokens, (B, N, D)
                 c:Tensor, # conditioning tokens, (B, M, D)
                 e:Tensor, # embedding of time and pooled conditioning, (B, time_dim)
-                rope:tuple=None, # rotary table of the tokens, each (N, P/2)
-                cond_rope:tuple=None, # rotary table of the conditioning, each (M, P/2)
+                rope:Rotary=None, # where the N tokens stand
+                cond_rope:Rotary=None, # where the M conditioning tokens stand
                 mask:Tensor=None # which conditioning tokens count, (B, M) bool; all if None
                )->Tensor: # (B, N, D)
         "Attention and SwiGLU, each between two norms and behind a gate"
@@ -239,9 +239,8 @@ class EvaDiT(nn.Module):
         if self.config.aligned: y = y + c                                             # (B, N, D)
         te = self.time_embed(t)                                                       # (B, time_dim)
         e = te if self.pool_embed is None else te + self.pool_embed(masked_mean(c, mask))     # (B, time_dim)
-        dtype = torch.promote_types(self.x_embed.weight.dtype, torch.float32)
-        rope = tuple(self.rope.table(x_t.device, dtype))
-        cond_rope = rope if self.config.aligned else self.cond_rope and tuple(self.cond_rope.table(x_t.device, dtype))
+        rope = self.rope
+        cond_rope = rope if self.config.aligned else self.cond_rope
         for block in self.blocks:
             if self.gradient_checkpointing: y = checkpoint(block, y, c, e, rope, cond_rope, mask, use_reentrant=False, preserve_rng_state=False)
             else: y = block(y, c, e, rope, cond_rope, mask)                           # (B, N, D)
