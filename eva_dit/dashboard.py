@@ -1163,7 +1163,7 @@ def compute(self:ArchitectureExplorer):
     self.figure.put({0: dict(x=f32([v/1e6 for v in count.values()]), y=list(parts.values())), 1: dict(x=widths, y=f32([width_ceiling(x, E) for x in widths])), 2: dict(x=widths, y=f32([velocity_ceiling(x, E) for x in widths])),
                      3: dict(x=f32([D, D]), y=f32([width_ceiling(D, E), velocity_ceiling(D, E)])),
                      4: dict(x=np.tile(np.arange(16), 16).astype(np.float32), y=np.repeat(np.arange(16), 16).astype(np.float32), z=kernel.flatten().numpy().clip(0, 1))})
-    fixed, moving = price['optimiser'] + 4*price['parameters'], self.batch.value*price['activations']
+    fixed, moving = price['optimizer'] + 4*price['parameters'], self.batch.value*price['activations']
     facts = [('parameters', f'{price["parameters"]/1e6:,.1f} M'), ('heads', f'{c.heads} of {c.head_dim}, {c.kv_heads} key-value'), ('rotary', '{} frame + {} row + {} column'.format(*c.axes)), ('forward', f'{price["flops"]/1e6:,.0f} MFLOP a token, {price["flops"]*c.tokens/1e9:,.1f} GFLOP an image'),
              ('training memory', f'{(fixed + moving)/1e9:,.1f} GB: {fixed/1e9:,.1f} for weights, gradients, AdamW and their average, {moving/1e9:,.1f} for a batch of {self.batch.value}'),
              ('ceiling without the gate', f'EVA {width_ceiling(D, E):.3f}, velocity {velocity_ceiling(D, E):.3f}')]
