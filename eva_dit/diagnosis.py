@@ -19,8 +19,9 @@ from tqdm.auto import tqdm
 from .core import UserError, command, check_choice
 from .dit import DiTConfig, EvaDiT
 from .models import Model, named
-from .flow import Flow, Standardiser, token_cosine, velocity_ceiling, width_ceiling
+from .flow import Flow, Standardiser, token_cosine
 from .sampling import noise, predict_clean, sample
+from .ceiling import velocity_ceiling, width_ceiling
 
 # %% ../nbs/57_diagnosis.ipynb #e74a086c
 @dataclass

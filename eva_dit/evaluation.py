@@ -27,8 +27,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, disk_error, free_folder, held_signals, require_hub, whole_file, write_json
-from .flow import Flow, Standardiser, token_cosine, width_ceiling
+from .flow import Flow, Standardiser, token_cosine
 from .sampling import noise, predict_clean, sample, solvers
+from .ceiling import width_ceiling
 from .store import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, splits, with_one
 from .training import Checkpoint, learning_rate
 
