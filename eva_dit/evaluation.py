@@ -413,6 +413,7 @@ def evaluate(model, # a `Checkpoint`; or any module, called as model(x_t, t, con
              store:EmbeddingStore, # the tokens
              settings:EvaluationSettings=None, # how
              *, flow:Flow=None, # what the output of a module means (velocity, if None)
+             adapt=None, # how to call a module, if not as model(x_t, t, cond): see `Model`
              text=None, # a `TextTower`, for caption retrieval and zero-shot classification
              cache=None, # folder where fitted baselines are kept (beside the store, if None)
              progress:bool=True, # show bars
@@ -420,7 +421,7 @@ def evaluate(model, # a `Checkpoint`; or any module, called as model(x_t, t, con
             )->Evaluation:
     "Measure a model against baselines on images of a store"
     begin, settings = time.perf_counter(), replace(settings or EvaluationSettings(), **changes)
-    subject = subject_of(model, store, flow)
+    subject = subject_of(model, store, flow, adapt)
     if subject.checkpoint: check_fit(subject.checkpoint, store)
     numbers = choose(store, settings.split, settings.num_samples or 1000)
     base, net = fitted(subject, store, with_mlp=settings.mlp, folder=cache, progress=progress)

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from .baselines import evenly, nearest_training
 from .core import UserError
+from .dit import EvaDiT
 from .flow import Flow, Standardiser
 from .metrics import shuffle_between_groups
+from .models import Model
 from .store import EmbeddingStore
 from .training import Checkpoint
 
@@ -33,7 +35,8 @@ class Subject:
     def about(self)->dict:
         "What `metrics.json` says of it"
         if self.checkpoint is None:
-            name, n = type(self.model).__name__, sum(p.numel() for p in self.model.parameters())
+            name = self.model.name if isinstance(self.model, Model) else type(self.model).__name__
+            n = sum(p.numel() for p in self.model.parameters())
             return dict(checkpoint=name, step=0, parameters=n, model_size=name)
         c = self.checkpoint
         return dict(checkpoint=str(c.folder), model_size=c.config.model_size,
@@ -41,18 +44,17 @@ class Subject:
 
 def subject_of(model, # a `Checkpoint`, or a module
                store, # that it is evaluated on
-               flow:Flow=None # what the output of a module means; velocity if None
+               flow:Flow=None, # what the output of a module means; velocity if None
+               adapt=None # how to call a module, if not as model(x_t, t, cond): see `Model`
               )->Subject:
-    "A model and what is known of it; a `UserError` if it is neither a `Checkpoint` nor a module"
+    "A model and what is known of it; a `UserError` for what is no model"
     if isinstance(store, (str, Path)):
         raise UserError(f'evaluate takes an open store, and not its path: EmbeddingStore({str(store)!r}).')
     if not isinstance(flow or Flow(), Flow):
         raise UserError(f'flow must be a Flow, such as Flow({str(flow)!r}), and not {flow!r}.')
     if isinstance(model, Checkpoint):
         return Subject(model.model, flow or model.flow, model.eva_space, model.clip_space, model)
-    if not isinstance(model, nn.Module):
-        raise UserError('evaluate takes a Checkpoint, or an nn.Module that is called as model(x_t, t, cond), '
-                        f'and not a {type(model).__name__}.')
+    if not isinstance(model, EvaDiT): model = Model(model, adapt, store.grid)
     stats, device = store.statistics(), next((p.device for p in model.parameters()), None)
     eva, clip = (Standardiser(stats[f'{k}_mean'], stats[f'{k}_std']).to(device) for k in ('eva', 'clip'))
     return Subject(model, flow or Flow(), eva, clip)
