@@ -19,7 +19,7 @@ from accelerate import PartialState
 from accelerate.utils import gather_object, reduce
 from torch import Tensor, nn
 from tqdm.auto import tqdm
-from . import __version__
+import eva_dit
 from .baselines import cached, evenly, fit_baselines, fit_mlp, linear_velocity, mlp
 from .core import UserError, check_choice
 from .dit import EvaDiT
@@ -404,7 +404,7 @@ def summed_up(work:Work, found:dict)->Evaluation:
              ridge_strength=work.base['strength'].item(), encoders=store.manifest['encoders'],
              random_encoders=store.random_encoders(), store=store.identity(), store_folder=str(store.folder),
              same_store_as_training=ckpt is None or ckpt.state['store'] == store.identity(),
-             versions=dict(python=platform.python_version(), torch=torch.__version__, eva_dit=__version__))
+             versions=dict(python=platform.python_version(), torch=torch.__version__, eva_dit=eva_dit.__version__))
     pictures = token_pictures(work, every['eva_similarity'][:, 0])
     return Evaluation(m, rows_of(work, found), every['map'], pictures, history)
 

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['measures', 'levels', 'score_names', 'budgets', 'ways', 'thresholds', 'token_scores', 'match_ranks', 'image_scores',
            'named_ranks', 'effective_rank', 'linear_cka', 'Moments', 'draw_again', 'middle', 'Bootstrap', 'Counted',
-           'count_calls', 'cost_plan', 'shuffle_between_groups', 'Summary', 'Structure', 'sum_up_texts', 'table_of',
-           'verdict_word', 'above_trivial', 'headline', 'velocity_findings', 'ceiling_findings', 'findings']
+           'count_calls', 'cost_plan', 'Summary', 'Structure', 'sum_up_texts', 'table_of', 'verdict_word',
+           'above_trivial', 'headline', 'velocity_findings', 'ceiling_findings', 'findings']
 
 # %% ../nbs/50_metrics.ipynb #7a9ad732
 from functools import lru_cache
@@ -201,15 +201,6 @@ def cost_plan(solver:str # one of `solvers`
     most = [[n for n in calls if calls[n] <= budget] for budget in budgets]
     return tuple(dict(steps=n) for n in dict.fromkeys(fits[-1] for fits in most if fits))
 
-# %% ../nbs/50_metrics.ipynb #037ec287
-def shuffle_between_groups(groups:list # group of each image
-                          )->Tensor: # (n,), for each image the number of another one, of another group if possible
-    "A permutation without fixed points that leaves groups, if no group is more than half of all"
-    order = torch.tensor(sorted(range(len(groups)), key=groups.__getitem__), dtype=torch.long)
-    other = torch.empty_like(order)
-    other[order] = order.roll(len(groups)//2)
-    return other
-
 # %% ../nbs/50_metrics.ipynb #7020c8f5
 class Summary:
     "Means of what was measured on images, with their intervals, as `metrics.json` has them"
@@ -380,7 +371,8 @@ def velocity_findings(v:dict)->list:
     out = []
     for kind, word in words.items():
         behind = [f'{t:g}' for t, mine, other in zip(v['t'], v['model'], v[kind]) if mine < other]
-        if behind: out.append((False, f'At t = {", ".join(behind)} the velocity is {word}'))
+        where = 'At every t' if len(behind) == len(v['t']) else f'At t = {", ".join(behind)}'
+        if behind: out.append((False, f'{where} the velocity is {word}'))
     return out
 
 def ceiling_findings(z # the ceiling's metrics, or None
