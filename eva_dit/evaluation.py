@@ -20,10 +20,11 @@ from accelerate.utils import gather_object, reduce
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 import eva_dit
+from .ceiling import width_ceiling
 from .baselines import cached, evenly, fit_baselines, fit_mlp, linear_velocity, mlp
 from .core import UserError, check_choice
 from .dit import EvaDiT
-from .flow import Flow, Standardiser, token_cosine, width_ceiling
+from .flow import Flow, Standardiser, token_cosine
 from .held_out import Images, Subject, check_fit, choose, images_of, seen_in_training, subject_of
 from .metrics import (Counted, Structure, Summary, cost_plan, image_scores, score_names, sum_up_texts, table_of,
                              ways)

@@ -24,8 +24,9 @@ from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, disk_error, free_folder, held_signals, locked, read_json, settle, whole_file, write_json
 from .dit import DiTConfig, EvaDiT, presets
 from .saving import save_model
-from .flow import Flow, by_time_bin, token_cosine, token_space, token_spaces, within_width
+from .flow import Flow, by_time_bin, token_cosine, token_space, token_spaces
 from .sampling import noise, sample
+from .ceiling import within_width
 from .store import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, sha256, with_one
 
 # %% ../nbs/42_training.ipynb #5a7dded8
@@ -935,7 +936,7 @@ def fit(self:Trainer,
 # %% ../nbs/42_training.ipynb #5956f371
 def overfit_ceiling(trainer:Trainer # with overfit_test_size
                    )->float: # centred EVA similarity
-    "Where a right sampler of this width ends on the images of an overfitting test (`20_flow`)"
+    "Where a right sampler of this width ends on the images of an overfitting test (`22_ceiling`)"
     d, x = trainer.dit_config, trainer.eva_space.encode(trainer.store.rows(trainer.train_idx)[0].to(trainer.device))
     held = within_width(x.cpu(), d.width)
     if d.gate: return held
