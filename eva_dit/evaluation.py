@@ -20,8 +20,8 @@ from accelerate.utils import gather_object, reduce
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 import eva_dit
-from .ceiling import width_ceiling
 from .baselines import cached, evenly, fit_baselines, fit_mlp, linear_velocity, mlp
+from .ceiling import width_ceiling
 from .core import UserError, check_choice
 from .dit import EvaDiT
 from .flow import Flow, Standardiser, token_cosine
