@@ -29,7 +29,9 @@ from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, disk_error, free_folder, held_signals, require_hub, whole_file, write_json
 from .flow import Flow, Standardiser, token_cosine, width_ceiling
 from .sampling import noise, predict_clean, sample, solvers
-from .store import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, splits, with_one
+from .store import EmbeddingStore, pick_device, splits
+from .batches import StepSampler, loader
+from .ridge import fit_ridge, with_one
 from .training import Checkpoint, learning_rate
 
 # %% ../nbs/51_evaluation.ipynb #a6f93983

@@ -48,7 +48,8 @@ def files_below(root, # a folder
                 seen:Seen # takes in what is passed over
                )->list: # paths of files, and of links to files
     "The files below a folder: links followed, each folder read once, hidden ones counted only"
-    folders, links, known, files = [(Path(root), False)], [], set(), []
+    folders, known, files = [(Path(root), False)], set(), []
+    links:list = []
     while folders or links:
         folder, hidden = folders.pop() if folders else links.pop(0)
         place = (folder.stat().st_dev, folder.stat().st_ino, hidden)
@@ -212,7 +213,7 @@ def use_row(row, table, root, rows):
 def metadata_rows(tables:list, # paths
                   root, # the folder that they are in
                   caption_column:str=None # that was asked for
-                 )->tuple: # rows by the key of their image, with the caption as `caption`; pairs of a key and why it is refused
+                 )->tuple: # rows by the key of their image, captions as `caption`; pairs of a key and why it is refused
     "What metadata tables say about images"
     rows, refused = {}, []
     for table in sorted(tables):
@@ -222,11 +223,14 @@ def metadata_rows(tables:list, # paths
             why = use_row(row, table, root, mine)
             if why: refused.append((f'{name}: row {n}', why))
         columns = {column for row in mine.values() for column in row}
-        if not mine: raise UserError(f'{table} has no column file_name with the path of an image, relative to the table and '
-                                     f'inside of {root}; the first thing in the way: {refused[-1][1] if refused else "it is empty"}.')
+        if not mine:
+            raise UserError(f'{table} has no column file_name with the path of an image, relative to the table and '
+                            f'inside of {root}; the first thing in the way: '
+                            f'{refused[-1][1] if refused else "it is empty"}.')
         column = caption_column_of(columns, table, caption_column)
         if column and column not in columns:
-            raise UserError(f'--caption_column is {column!r}, but the columns of {table} are: {", ".join(sorted(columns))}.')
+            raise UserError(f'--caption_column is {column!r}, but the columns of {table} are: '
+                            f'{", ".join(sorted(columns))}.')
         for key, row in mine.items():
             if key in rows: refused.append((f'{name}: {key}', 'another row about it'))
             else: rows[key] = dict(row, caption=as_text(row.get(column)))
@@ -242,7 +246,8 @@ def group_of(key:str, # of a sample
     if group_by == 'image': return key
     if '(' in group_by:
         try: found = re.search(group_by, key)
-        except re.error as e: raise UserError(f'--group_by is {group_by!r}, which is not a regular expression ({e}).') from e
+        except re.error as e:
+            raise UserError(f'--group_by is {group_by!r}, which is not a regular expression ({e}).') from e
         return found[1] if found else key
     if row and row.get(group_by) is not None: return str(row[group_by])
     columns = ', '.join(row or ()) or 'there is none'
@@ -274,8 +279,10 @@ def assign_splits(samples:list, # dicts with a group; each is given a split
         for g in out: check_choice('held-out group', g, sorted(groups))
     else: out = groups[:max(1, round(out*len(groups))) if out else 0]
     if len(set(out)) == len(groups):
-        raise UserError(f'Every group of images ({len(groups)}) would be held out, and none is left to train on; put images into '
-                        'more folders, let each image be a group (--group_by image), or hold out less (--held_out 0: nothing).')
+        raise UserError(f'Every group of images ({len(groups)}) would be held out, and none is left to train on; put '
+                        'images into '
+                        'more folders, let each image be a group (--group_by image), or hold out less (--held_out 0: '
+                        'nothing).')
     for s in samples: s['split'] = 'held_out' if s['group'] in set(out) else 'train'
     return samples
 
@@ -289,7 +296,8 @@ def split_of(group:str, # its name
     return 'held_out' if int(hashlib.sha256(group.encode()).hexdigest()[:12], 16) < out*16**12 else 'train'
 
 # %% ../nbs/33_sources.ipynb #fe48a4e8
-image_suffixes = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.webp', '.gif', '.bmp', '.dib', '.tif', '.tiff', '.avif',
+image_suffixes = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.webp', '.gif', '.bmp', '.dib', '.tif', '.tiff',
+                  '.avif',
                   '.heic', '.heif', '.jp2', '.j2k', '.jxl', '.ppm', '.pgm', '.pbm', '.pnm', '.tga', '.qoi')
 taken = 'the name stands for an earlier image, too'
 
@@ -304,8 +312,10 @@ def kind_of(name:str # of a file, or a member of an archive
 def image_folder(input_dir)->Path:
     "A folder that is there; a `UserError` if it is not"
     if not input_dir: raise UserError('Say where the images are with --input_dir.')
-    if not Path(input_dir).exists(): raise UserError(f'There is no folder {input_dir}; give --input_dir a folder of images.')
-    if not Path(input_dir).is_dir(): raise UserError(f'{input_dir} is not a folder; give --input_dir a folder of images.')
+    if not Path(input_dir).exists():
+        raise UserError(f'There is no folder {input_dir}; give --input_dir a folder of images.')
+    if not Path(input_dir).is_dir():
+        raise UserError(f'{input_dir} is not a folder; give --input_dir a folder of images.')
     return Path(input_dir)
 
 def hash_of(*things)->str: # 16 hex digits
@@ -330,7 +340,8 @@ class ImageFolder:
         for kind, others in kinds.items(): self.seen.ignore(kind, len(others))
         self.paths = {readable(p.relative_to(self.root).as_posix()): p for p in images}
         for key in rows: self.paths.setdefault(key, self.root/key)
-        if not self.paths: raise UserError(f'There is no image in {input_dir} or below; images end in {", ".join(image_suffixes)}.')
+        if not self.paths:
+            raise UserError(f'There is no image in {input_dir} or below; images end in {", ".join(image_suffixes)}.')
         beside = captions_beside(images, texts)
         self.seen.ignore('captions without an image', len(set(texts) - set(beside.values())))
         self.seen.found += len(self.paths) + len(refused)
@@ -344,9 +355,8 @@ class ImageFolder:
     def sample(self, key, row, beside, group_by):
         "What is known about an image"
         text = beside.get(self.paths[key])
-        if row: caption = row['caption']
-        else: caption = text_of(read_file(text)) if text else ''
-        return dict(key=key, caption=caption, group=group_of(key, group_by, row))
+        written = text_of(read_file(text)) if text else ''
+        return dict(key=key, caption=row['caption'] if row else written, group=group_of(key, group_by, row))
 
     def pieces(self, shard_size:int)->int: # as many images as go into a shard
         "How many pieces there are"
@@ -387,7 +397,7 @@ def load_image(data, # a path, the bytes of a file, or the reason why there is n
         image = open_image(io.BytesIO(data))
         tensors = {size: preprocess(image, size) for size in set(sizes)}
         return [tensors[size] for size in sizes]
-    except Exception as e:                 # damaged files raise nearly anything in decoders; all of it goes on the record
+    except Exception as e: # damaged files raise nearly anything in decoders; all of it goes on the record
         return first_line(e).split(' <_io.BytesIO')[0]
 
 # %% ../nbs/33_sources.ipynb #3d99df3e

@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['format_version', 'dtypes', 'splits', 'sample_shape', 'encoder_shape', 'record_shape', 'shard_shape', 'manifest_shape',
-           'dtype_names', 'max_thumbnails', 'thumbnail_side', 'group_of', 'share_or_names', 'assign_splits', 'split_of',
-           'shard_name', 'pick_device', 'sha256', 'not_finite', 'channel_sums', 'check_samples', 'as_stored',
-           'label_of', 'write_shard', 'identity_of', 'file_of', 'contradiction', 'read_manifest', 'add_up',
-           'write_statistics', 'write_manifest', 'open_shard', 'MappedShards', 'check_small_file', 'check_shard',
-           'EmbeddingStore', 'read_statistics', 'wrong_files', 'write_small_file', 'add_small_file', 'read_thumbnails',
-           'StepSampler', 'Rows', 'as_it_is', 'loader', 'with_one', 'RidgeSums', 'set_aside', 'fit_ridge']
+           'dtype_names', 'max_thumbnails', 'thumbnail_side', 'shard_name', 'pick_device', 'sha256', 'not_finite',
+           'channel_sums', 'check_samples', 'as_stored', 'label_of', 'write_shard', 'identity_of', 'file_of',
+           'contradiction', 'read_manifest', 'add_up', 'write_statistics', 'write_manifest', 'open_shard',
+           'MappedShards', 'check_small_file', 'check_shard', 'EmbeddingStore', 'read_statistics', 'wrong_files',
+           'write_small_file', 'add_small_file', 'read_thumbnails']
 
 # %% ../nbs/32_store.ipynb #76052426
 import ctypes
@@ -20,92 +19,34 @@ import sys
 import zlib
 from collections import Counter, OrderedDict
 from pathlib import Path
+from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 from .core import (Maybe, UserError, check_choice, disk_sentence, expect, locked, misfit, read_json, whole_file,
                           write_json)
 
 # %% ../nbs/32_store.ipynb #72a5a5f0
-def group_of(key:str, # of a sample
-             group_by:str='folder', # folder: the top folder of the key; image; a column of the metadata; or a regular expression with parentheses
-             row:dict=None # metadata of the sample
-            )->str:
-    "The group that a sample belongs to; a key that the expression does not match is a group of its own"
-    if group_by == 'folder': return key.split('/')[0]
-    if group_by == 'image': return key
-    if '(' in group_by:
-        try: found = re.search(group_by, key)
-        except re.error as e: raise UserError(f'--group_by is {group_by!r}, which is not a regular expression ({e}).') from e
-        return found[1] if found else key
-    if row and row.get(group_by) is not None: return str(row[group_by])
-    columns = ', '.join(row or ()) or 'there is none'
-    raise UserError(f'--group_by is {group_by!r}, but must be folder, image, a column of the metadata ({columns}), '
-                    'or a regular expression whose parentheses enclose the group.')
-
-# %% ../nbs/32_store.ipynb #acb6f72c
-def share_or_names(held_out:float|list|str, # a share of the groups, or their names; in text, with commas between
-                   groups=() # that there are, as far as they are known
-                  ): # a number or a list
-    "What is held out: a share of the groups, or a list of their names"
-    share:float|list|str = held_out
-    if isinstance(held_out, str):
-        names = [name.strip() for name in held_out.split(',')]
-        if set(names) <= set(groups): return names
-        try: share = float(held_out)
-        except ValueError: return names
-    if not isinstance(share, (int, float)): return list(share)
-    if 0 <= share < 1: return share
-    raise UserError(f'--held_out is {held_out}, but must be a share of at least 0 and below 1, or names of groups.')
-
-def assign_splits(samples:list, # dicts with a group; each is given a split
-                  held_out:float|list|str=.1 # share of the groups to hold out, or their names
-                 )->list: # `samples`
-    "Put every group into the training or the held-out split"
-    groups = sorted({s['group'] for s in samples}, key=lambda g: hashlib.sha256(g.encode()).digest())
-    out = share_or_names(held_out, groups)
-    if isinstance(out, list):
-        for g in out: check_choice('held-out group', g, sorted(groups))
-    else: out = groups[:max(1, round(out*len(groups))) if out else 0]
-    if len(set(out)) == len(groups):
-        raise UserError(f'Every group of images ({len(groups)}) would be held out, and none is left to train on; put images into '
-                        'more folders, let each image be a group (--group_by image), or hold out less (--held_out 0: nothing).')
-    for s in samples: s['split'] = 'held_out' if s['group'] in set(out) else 'train'
-    return samples
-
-# %% ../nbs/32_store.ipynb #9f968e93
-def split_of(group:str, # its name
-             held_out:float|list|str=.1 # share of the groups to hold out, or their names
-            )->str: # train or held_out
-    "The split of a group, from its name alone"
-    out = share_or_names(held_out, [group])
-    if isinstance(out, list): return 'held_out' if group in out else 'train'
-    return 'held_out' if int(hashlib.sha256(group.encode()).hexdigest()[:12], 16) < out*16**12 else 'train'
-
-# %% ../nbs/32_store.ipynb #85627c11
 format_version = 1
 dtypes = dict(fp16=torch.float16, bf16=torch.bfloat16, fp32=torch.float32)
 splits = 'train', 'held_out'
 
 def shard_name(i:int, # number of the shard, or of the piece of the input that it is from
-               k:int=None # number within that piece, if a piece may give several shards
-              )->str:
+               k:int=None)->str: # number within that piece, if a piece may give several shards
     "File name of a shard, without the suffix"
     return f'shard-{i:05d}' if k is None else f'shard-{i:05d}-{k:05d}'
 
-def pick_device(name:str=None # such as cpu, mps, cuda or cuda:1; cuda if there is one, and else cpu, if None
-               )->torch.device:
+def pick_device(name:str=None)->torch.device: # such as cpu, mps or cuda:1; cuda if there is one, else cpu, if None
     "The device called `name`; a `UserError` if this machine does not have it"
     name = name or ('cuda' if torch.cuda.is_available() else 'cpu')
     try: return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as e:
-        raise UserError(f'--device is {name!r}, which this machine does not have; leave it out, or give cpu, cuda or mps.') from e
+        raise UserError(f'--device is {name!r}, which this machine does not have; leave it out, or give cpu, cuda or '
+                        'mps.') from e
 
-def sha256(path # the file
-          )->str: # hex digest
+def sha256(path)->str: # hex digest
     "Checksum of a file, read a megabyte at a time"
     h = hashlib.sha256()
     with open(path, 'rb') as f:
@@ -119,9 +60,7 @@ def not_finite(*tensors, # each (n, N, D), as computed
     "Which samples hold NaN, infinity, or a number too large for the dtype?"
     return torch.stack([~x.to(dtypes[dtype]).flatten(1).isfinite().all(1) for x in tensors]).any(0)
 
-def channel_sums(x:Tensor, # (n, N, D)
-                 train:Tensor # (n,) bool
-                )->Tensor: # (2, D), float64
+def channel_sums(x:Tensor, train:Tensor)->Tensor: # (n, N, D) and (n,) bool -> (2, D), float64
     "`Σx` and `Σx²` of each channel over the training samples; a few tokens at a time, to need little memory"
     total = torch.zeros(2, x.shape[-1], dtype=torch.float64)
     for part in x[train].flatten(0, 1).split(4096):
@@ -136,10 +75,12 @@ def check_samples(samples):
     "Each a dict with all that is needed, and a key of its own"
     for s in samples if isinstance(samples, (list, tuple)) else [samples]:
         wrong = misfit(s, sample_shape, 'the sample')
-        if wrong: raise UserError(f'samples must be a list of dicts of key, caption, group and split, but in {s!r} {wrong}.')
+        if wrong:
+            raise UserError(f'samples must be a list of dicts of key, caption, group and split, but in {s!r} {wrong}.')
         check_choice('split', s['split'], splits)
     twice = [key for key, n in Counter(s['key'] for s in samples).items() if n > 1]
-    if twice: raise UserError(f'{len(twice)} keys stand for several samples, such as {twice[0]!r}; a key names one sample.')
+    if twice:
+        raise UserError(f'{len(twice)} keys stand for several samples, such as {twice[0]!r}; a key names one sample.')
 
 def as_stored(eva, clip, samples, dtype):
     "The tokens as they go to the disk; a `UserError` for what must not get there"
@@ -148,8 +89,9 @@ def as_stored(eva, clip, samples, dtype):
     for name, x in dict(eva=eva, clip=clip).items():
         x = expect(name, x, (n, N, 'dim'), 'float').to(dtypes[dtype]).contiguous()
         bad = not_finite(x, dtype=dtype).nonzero().flatten().tolist()          # also what overflows in fp16
-        if bad: raise UserError(f'The {name} tokens of {samples[bad[0]]["key"]} are not finite in {dtype}; use another dtype, '
-                                'or check the encoder and the image.')
+        if bad:
+            raise UserError(f'The {name} tokens of {samples[bad[0]]["key"]} are not finite in {dtype}; use another '
+                            'dtype, or check the encoder and the image.')
         stored[name] = x
     if stored['eva'].untyped_storage().data_ptr() == stored['clip'].untyped_storage().data_ptr():
         stored['clip'] = stored['clip'].clone()                                # tokens may be their own conditioning
@@ -167,7 +109,7 @@ def write_shard(folder, # of the store
                 clip:Tensor, # (n, N, C), CLS first
                 samples:list, # n dicts of key, caption, group and split
                 dtype:str='fp16', # fp16, bf16 or fp32
-                rejected:list=(), # pairs of a key and a reason, kept for the record
+                rejected=(), # pairs of a key and a reason, kept for the record
                 plan:str='' # of the extraction that this belongs to
                )->dict: # what was written in the .json
     "Write one shard, whole or not at all"
@@ -175,7 +117,7 @@ def write_shard(folder, # of the store
     check_samples(samples)
     stored = as_stored(eva, clip, samples, dtype)
     train = torch.tensor([s['split'] == 'train' for s in samples], dtype=torch.bool)
-    sums = {f'{name}_sums': channel_sums(x, train) for name, x in stored.items()}      # of what is stored, rounding included
+    sums = {f'{name}_sums': channel_sums(x, train) for name, x in stored.items()} # of what is stored, rounding included
     path = Path(folder)/f'{i if isinstance(i, str) else shard_name(i)}.safetensors'
     label = label_of(plan, path.stem, samples, stored)
     with disk_sentence(path):
@@ -190,28 +132,27 @@ def write_shard(folder, # of the store
 encoder_shape = dict(name=Maybe(str), weights=Maybe(str), random_weights=Maybe(bool))
 record_shape = dict(count=int, train=int, sha256=str, label=Maybe(str), samples=[sample_shape], rejected=[list])
 shard_shape = dict(name=Maybe(str), count=int, train=int, sha256=str, record=Maybe(str))
-manifest_shape = dict(format_version=int, samples=int, train=int, tokens=int, cls=Maybe(bool), grid=[int], eva_dim=int, clip_dim=int,
-                      dtype=str, statistics=Maybe(str), identity=Maybe(str), source=Maybe(str), encoders=dict(), files=Maybe(dict()),
-                      shards=[shard_shape])
+manifest_shape = dict(format_version=int, samples=int, train=int, tokens=int, cls=Maybe(bool), grid=[int], eva_dim=int,
+                      clip_dim=int, dtype=str, statistics=Maybe(str), identity=Maybe(str), source=Maybe(str),
+                      plan=Maybe(str),
+                      encoders=dict(), files=Maybe(dict()), read_as=Maybe(dict()), rejected_why=Maybe(dict()),
+                      ignored=Maybe(dict()), shards=[shard_shape])
 dtype_names = dict(F16='fp16', BF16='bf16', F32='fp32')                   # safetensors' names and ours
 
-def identity_of(shards:list # entries of a manifest
-               )->str: # 16 hex digits
+def identity_of(shards:list)->str: # entries of a manifest -> 16 hex digits
     "A short name for exactly these tokens: a hash over the checksums of all shards"
     return hashlib.sha256(''.join(s['sha256'] for s in shards).encode()).hexdigest()[:16]
 
-def file_of(shard:dict, # an entry of a manifest
-            i:int # its number
-           )->str:
+def file_of(shard:dict, i:int)->str: # an entry of a manifest, and its number
     "The file name of a shard, without the suffix"
     return shard.get('name') or shard_name(i)
 
-def contradiction(m:dict # a manifest of the right shape
-                 )->str: # None if there is none
+def contradiction(m:dict)->str: # a manifest of the right shape -> None if there is none
     "What a manifest says that cannot be"
     for name, encoder in m['encoders'].items():
         wrong = misfit(encoder, encoder_shape, f'encoders.{name}')
         if wrong: return wrong
+    if not all(isinstance(x, str) for x in (m.get('files') or {}).values()): return 'a checksum in files is no text'
     if m['dtype'] not in dtype_names: return f'dtype is {m["dtype"]!r}'
     if len(m['grid']) != 2 or m['grid'][0]*m['grid'][1] + (m.get('cls') is not False) != m['tokens']:
         return f'a grid of {m["grid"]} does not make {m["tokens"]} tokens'
@@ -219,29 +160,34 @@ def contradiction(m:dict # a manifest of the right shape
     for total, part in (('samples', 'count'), ('train', 'train')):
         if m[total] != sum(s[part] for s in m['shards']): return f'{total} is {m[total]}, and the shards say otherwise'
     for i, shard in enumerate(m['shards']):
-        if not 0 <= shard['train'] <= shard['count']: return f'shard {i} has {shard["count"]} samples, {shard["train"]} of them to train on'
+        if not 0 <= shard['train'] <= shard['count']:
+            return f'shard {i} has {shard["count"]} samples, {shard["train"]} of them to train on'
         if not re.fullmatch(r'\w[\w.-]*', file_of(shard, i)): return f'a shard is called {shard["name"]!r}'
-    if m.get('identity', identity_of(m['shards'])) != identity_of(m['shards']): return 'its identity is that of other shards'
+    if m.get('identity', identity_of(m['shards'])) != identity_of(m['shards']):
+        return 'its identity is that of other shards'
     return None
 
-def read_manifest(folder # of a store
-                 )->dict:
+def read_manifest(folder)->dict:
     "The manifest of a store; a `UserError` if there is none, or none that makes sense"
     path = Path(folder)/'manifest.json'
     m = read_json(path, 'manifest', dict(format_version=Maybe(int)))
     if m.get('format_version') != format_version:
-        raise UserError(f'{folder} has format version {m.get("format_version")}, but this version of eva_dit reads {format_version}; extract it again.')
+        raise UserError(f'{folder} has format version {m.get("format_version")}, but this version of eva_dit reads '
+                        f'{format_version}; extract it again.')
     wrong = misfit(m, manifest_shape) or contradiction(m)
     if wrong: raise UserError(f'The manifest {path} is not what it should be: {wrong}; restore it or extract again.')
     return m
 
 # %% ../nbs/32_store.ipynb #4d6203da
-def add_up(folder:Path, names:list)->tuple: # entries of the manifest; (tokens, E, C, dtype); sums; number of training tokens
+def add_up(folder:Path, names:list)->tuple: # entries of the manifest; (N, E, C, dtype); sums; number of training tokens
     "Read the records of all shards, and the sums in them"
-    entries, shapes, sums, n_tokens = [], {}, {}, 0
+    entries, n_tokens = [], 0
+    shapes:dict = {}
+    sums:dict = {}
     for name in names:
         info = read_json(folder/f'{name}.json', 'shard record', record_shape)
-        entries.append(dict(name=name, count=info['count'], train=info['train'], sha256=info['sha256'], record=sha256(folder/f'{name}.json')))
+        entries.append(dict(name=name, count=info['count'], train=info['train'], sha256=info['sha256'],
+                            record=sha256(folder/f'{name}.json')))
         if not info['count']: continue
         with safe_open(folder/f'{name}.safetensors', 'pt') as f:
             eva, clip = f.get_slice('eva'), f.get_slice('clip')
@@ -272,30 +218,36 @@ def write_manifest(folder, # of the store
                    encoders:dict=None, # of eva and clip: a dict with name, weights, random_weights and fingerprint each
                    **about # what else to record, such as source
                   )->dict: # the manifest
-    "Add up the statistics of all shards, write `statistics.safetensors` and then `manifest.json`: the store is finished"
+    "Add up the statistics of all shards, write `statistics.safetensors` and then `manifest.json`: the store is "
+    "finished"
     folder = Path(folder)
     if not (isinstance(grid, (tuple, list)) and len(grid) == 2):
         raise UserError(f'grid is {grid!r}, but must be the pair of rows and columns, such as (16, 16).')
     if encoders and not (isinstance(encoders, dict) and all(isinstance(e, dict) for e in encoders.values())):
-        raise UserError(f'encoders is {encoders!r}, but must be a dict of eva and clip, each with name, weights, random_weights and fingerprint.')
+        raise UserError(f'encoders is {encoders!r}, but must be a dict of eva and clip, each with name, weights, '
+                        'random_weights and fingerprint.')
     names = [shard_name(i) for i in range(shards)] if isinstance(shards, int) else shards
     entries, (N, E, C, dtype), sums, n_tokens = add_up(folder, names)
     if grid[0]*grid[1] + cls != N:
-        raise UserError(f'The grid is {grid[0]} x {grid[1]} {"and CLS" if cls else "without CLS"}, but the shards in {folder} hold {N} tokens an image.')
-    manifest = dict(format_version=format_version, identity=identity_of(entries), samples=sum(s['count'] for s in entries),
-                    train=sum(s['train'] for s in entries), tokens=N, cls=cls, grid=list(grid), encoders=encoders or {}, eva_dim=E,
-                    clip_dim=C, dtype=dtype, statistics=write_statistics(folder, sums, n_tokens), shards=entries, **about)
+        raise UserError(f'The grid is {grid[0]} x {grid[1]} {"and CLS" if cls else "without CLS"}, but the shards in '
+                        f'{folder} hold {N} tokens an image.')
+    manifest = dict(format_version=format_version, identity=identity_of(entries),
+                    samples=sum(s['count'] for s in entries),
+                    train=sum(s['train'] for s in entries), tokens=N, cls=cls, grid=list(grid), encoders=encoders or {},
+                    eva_dim=E,
+                    clip_dim=C, dtype=dtype, statistics=write_statistics(folder, sums, n_tokens), shards=entries,
+                    **about)
     with disk_sentence(folder): write_json(folder/'manifest.json', manifest)
     return manifest
 
 # %% ../nbs/32_store.ipynb #083021cf
-def open_shard(path # the file
-              ):
+def open_shard(path):
     "A shard, opened by the library, which compares its size with its header"
     try: return safe_open(path, 'pt')
     except FileNotFoundError as e: raise UserError(f'The shard {path} is missing; restore it or extract again.') from e
     except SafetensorError as e:
-        raise UserError(f'The shard {path} is damaged ({e}); delete it and its .json and manifest.json, and run eva_dit_extract again.') from e
+        raise UserError(f'The shard {path} is damaged ({e}); delete it and its .json and manifest.json, and run '
+                        'eva_dit_extract again.') from e
 
 class MappedShards:
     "The bytes of shards, mapped into memory when they are first used"
@@ -309,46 +261,36 @@ class MappedShards:
 
     def __getstate__(self): return {**self.__dict__, 'mapped': OrderedDict()}      # worker processes map their own
 
-    def shard(self,
-              i:int # its number
-             )->tuple: # bytes (size,), and where its EVA and CLIP tokens begin
-        "A mapped shard"
+    def shard(self, i:int)->tuple: # bytes (size,), and where its EVA and CLIP tokens begin
+        "The mapped shard of number `i`"
         if i in self.mapped: return self.mapped[i]
-        with open_shard(self.paths[i]), open(self.paths[i], 'rb') as f:    # eight bytes of length, a header in JSON, and the tensors
+        # eight bytes of length, a header in JSON, and the tensors
+        with open_shard(self.paths[i]), open(self.paths[i], 'rb') as f:
             n = int.from_bytes(f.read(8), 'little')
             header, size = json.loads(f.read(n)), f.seek(0, 2)
-        storage = torch.UntypedStorage.from_file(str(self.paths[i]), False, size)      # keeps no file open, unlike Python's mmap
+        # keeps no file open, unlike Python's mmap
+        storage:Any = torch.UntypedStorage.from_file(str(self.paths[i]), False, size)
         data = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
         self.mapped[i] = data, [8 + n + header[k]['data_offsets'][0] for k in ('eva', 'clip')]
         if len(self.mapped) > self.max_open: self.mapped.popitem(last=False)
         return self.mapped[i]
 
-    def give_back(self,
-                  n:int # bytes that were read
-                 ):
-        "Count what was read, and let the system have the pages from time to time"
+    def give_back(self, n:int):
+        "Count `n` bytes that were read, and let the system have the pages from time to time"
         self.touched += n
         if self.touched < self.keep or sys.platform != 'linux': return
         self.touched, libc, dont_need = 0, ctypes.CDLL(None), 4
-        for data, _ in self.mapped.values(): libc.madvise(ctypes.c_void_p(data.ctypes.data), ctypes.c_size_t(len(data)), dont_need)
+        for data, _ in self.mapped.values():
+            libc.madvise(ctypes.c_void_p(data.ctypes.data), ctypes.c_size_t(len(data)), dont_need)
 
-    def row(self,
-            i:int, # number of the shard
-            row:int, # in the shard
-            first:int, # token to begin with
-            N:int, # tokens of a row
-            sizes # bytes of an EVA token, and of a CLIP token
-           )->list: # EVA tokens and CLIP tokens, as bytes
-        "The tokens of a row"
+    def row(self, i:int, row:int, first:int, N:int, sizes)->list: # EVA tokens and CLIP tokens, as bytes
+        "Tokens `first` to `N` of a row of shard `i`; `sizes` are bytes of an EVA token and of a CLIP token"
         data, starts = self.shard(i)
         self.give_back(N*sum(sizes))
         return [data[start + (row*N + first)*size:start + (row + 1)*N*size] for start, size in zip(starts, sizes)]
 
 # %% ../nbs/32_store.ipynb #857dcc8c
-def check_small_file(path, # the file
-                     checksum:str, # that the manifest says; None if it says nothing
-                     optional:bool=False # may it be absent?
-                    ):
+def check_small_file(path, checksum:str, optional:bool=False): # the checksum is None if the manifest says nothing
     "A `UserError` unless a file is the one that the manifest knows"
     if not path.exists():
         if optional: return
@@ -356,22 +298,21 @@ def check_small_file(path, # the file
     if checksum is not None and sha256(path) != checksum:
         raise UserError(f'{path} belongs to another store or was altered; restore it or extract again.')
 
-def check_shard(path, # of the tokens
-                shard:dict, # what the manifest says about it
-                manifest:dict
-               )->list: # its samples
+def check_shard(path, shard:dict, manifest:dict)->list: # the tokens, and their entry in the manifest -> samples
     "Look at what can be checked without reading the tokens"
     record = path.with_suffix('.json')
     info = read_json(record, 'shard record', record_shape)
     check_small_file(record, shard.get('record'))
     train = sum(check_choice(f'split in {record}', s['split'], splits) == 'train' for s in info['samples'])
-    if (info['sha256'], info['count'], len(info['samples']), train) != (shard['sha256'], shard['count'], shard['count'], shard['train']):
+    if (info['sha256'], info['count'], len(info['samples']), train) != (shard['sha256'], shard['count'], shard['count'],
+                                                                        shard['train']):
         raise UserError(f'{record} belongs to another store or was altered; restore it or extract again.')
     if not shard['count']: return []
     with open_shard(path) as f:
         label = (f.metadata() or {}).get('label')
-        found = {k: (f.get_slice(k).get_shape(), f.get_slice(k).get_dtype()) for k in ('eva', 'clip') if k in f.keys()}
-    wanted = {k: ([shard['count'], manifest['tokens'], manifest[f'{k}_dim']], manifest['dtype']) for k in ('eva', 'clip')}
+        found = {k: (f.get_slice(k).get_shape(), f.get_slice(k).get_dtype()) for k in {'eva', 'clip'} & set(f.keys())}
+    wanted = {k: ([shard['count'], manifest['tokens'], manifest[f'{k}_dim']], manifest['dtype'])
+              for k in ('eva', 'clip')}
     if found != wanted or label != info.get('label'):
         raise UserError(f'The shard {path} belongs to another store; restore it or extract again.')
     return info['samples']
@@ -384,15 +325,21 @@ class EmbeddingStore:
                  cls:bool=False # with the CLS token in front (257 tokens, `cls_patch`) or without (256, `patch_only`)?
                 ):
         self.folder, self.cls = Path(folder or ''), cls
-        if not self.folder.is_dir(): raise UserError(f'There is no folder {folder}; eva_dit_extract makes an embedding store.')
+        if not self.folder.is_dir():
+            raise UserError(f'There is no folder {folder}; eva_dit_extract makes an embedding store.')
         if not (self.folder/'manifest.json').exists():
-            raise UserError(f'{folder} is not a finished embedding store: it has no manifest.json; run eva_dit_extract (again) to make or finish it.')
+            raise UserError(f'{folder} is not a finished embedding store: it has no manifest.json; run eva_dit_extract '
+                            '(again) to make or finish it.')
         self.manifest = m = read_manifest(self.folder)
         self.has_cls = m.get('cls') is not False
-        if cls and not self.has_cls: raise UserError(f'{folder} holds no CLS tokens, so cls_patch is not possible; use --training_mode patch_only.')
-        self.grid, self.eva_dim, self.clip_dim, self.dtype = tuple(m['grid']), m['eva_dim'], m['clip_dim'], dtypes[dtype_names[m['dtype']]]
+        if cls and not self.has_cls:
+            raise UserError(f'{folder} holds no CLS tokens, so cls_patch is not possible; use --training_mode '
+                            'patch_only.')
+        self.grid, self.dtype = tuple(m['grid']), dtypes[dtype_names[m['dtype']]]
+        self.eva_dim, self.clip_dim = m['eva_dim'], m['clip_dim']
         check_small_file(self.folder/'statistics.safetensors', m.get('statistics'))
-        for name, checksum in (m.get('files') or {}).items(): check_small_file(self.folder/f'{Path(name).name}.safetensors', checksum, True)
+        for name, checksum in (m.get('files') or {}).items():
+            check_small_file(self.folder/f'{Path(name).name}.safetensors', checksum, True)
         self.shards = MappedShards([self.folder/f'{file_of(s, i)}.safetensors' for i, s in enumerate(m['shards'])])
         self.samples:list = []
         for path, shard in zip(self.shards.paths, m['shards']): self.samples += check_shard(path, shard, m)
@@ -402,8 +349,8 @@ class EmbeddingStore:
     def __len__(self)->int: return len(self.samples)
     def __repr__(self):
         tokens = f'{self.grid[0]} x {self.grid[1]} tokens{" and CLS" if self.cls else ""}'
-        return (f'EmbeddingStore({self.folder}: {len(self):,} images, {self.manifest["train"]:,} to train on, {tokens}, '
-                f'E = {self.eva_dim}, C = {self.clip_dim})')
+        return (f'EmbeddingStore({self.folder}: {len(self):,} images, {self.manifest["train"]:,} to train on, '
+                f'{tokens}, E = {self.eva_dim}, C = {self.clip_dim})')
 
     def rows(self,
              indices # numbers of samples, any order
@@ -412,7 +359,8 @@ class EmbeddingStore:
         idx = torch.as_tensor(indices, dtype=torch.long)
         if len(idx) and not 0 <= idx.min() <= idx.max() < len(self):
             raise IndexError(f'rows {idx.min()} to {idx.max()} of a store of {len(self)} samples')
-        shards, first, N = torch.bucketize(idx, self.ends, right=True), int(self.has_cls and not self.cls), self.manifest['tokens']
+        shards, first, N = torch.bucketize(idx, self.ends,
+                                           right=True), int(self.has_cls and not self.cls), self.manifest['tokens']
         out = [torch.empty(len(idx), N - first, dim, dtype=self.dtype) for dim in (self.eva_dim, self.clip_dim)]
         to = [x.view(torch.uint8).flatten(1).numpy() for x in out]                  # bytes, for numpy has no bf16
         sizes = [dim*self.dtype.itemsize for dim in (self.eva_dim, self.clip_dim)]  # bytes of a token
@@ -439,9 +387,7 @@ class EmbeddingStore:
         "Do the tokens come from random weights? Then every result must say so"
         return any(e.get('random_weights') for e in self.manifest['encoders'].values())
 
-    def verify(self,
-               progress:bool=False # show a bar
-              )->list: # a sentence for each file that is not as it was written; none if all is well
+    def verify(self, progress:bool=False)->list: # a sentence for each file that is not as it was written
         "Read everything and compare checksums"
         return wrong_files(self.folder, self.manifest, progress)
 
@@ -454,7 +400,8 @@ def read_statistics(folder:Path, eva_dim:int, clip_dim:int)->dict: # eva_mean, e
     "The statistics of a store"
     path = folder/'statistics.safetensors'
     try: stats = load_file(path)
-    except (FileNotFoundError, SafetensorError) as e: raise UserError(f'{path} is missing or damaged; extract again.') from e
+    except (FileNotFoundError, SafetensorError) as e:
+        raise UserError(f'{path} is missing or damaged; extract again.') from e
     for k, dim in (('eva', eva_dim), ('clip', clip_dim)):
         for what in ('mean', 'std'): expect(f'{k}_{what} in {path}', stats.get(f'{k}_{what}'), (dim,), 'float')
     return stats
@@ -476,29 +423,21 @@ def wrong_files(folder:Path, manifest:dict, progress:bool=False)->list: # senten
 max_thumbnails = dict(held_out=256, train=64)                 # pictures of a split, at most
 thumbnail_side = 128                                          # pixels of the longest side, at most
 
-def write_small_file(folder, # of the store
-                     name:str, # of the file, without the suffix
-                     tensors:dict # of anything
-                    )->str: # its checksum, which belongs into the manifest's `files`
-    "Write a small file of a store"
+def write_small_file(folder, name:str, tensors:dict)->str: # its checksum, which belongs into the manifest's `files`
+    "Write `name.safetensors` into a store"
     path = Path(folder)/f'{name}.safetensors'
     with disk_sentence(path), whole_file(path) as tmp: save_file(tensors, tmp)
     return sha256(path)
 
-def add_small_file(folder, # of a finished store
-                   name:str, # of the file, without the suffix
-                   tensors:dict # of anything
-                  ):
+def add_small_file(folder, name:str, tensors:dict):
     "Add a small file, such as thumbnails, to a finished store, or replace it"
     with locked(folder, 'is being changed'):
         manifest = read_manifest(folder)
         manifest['files'] = {**(manifest.get('files') or {}), name: write_small_file(folder, name, tensors)}
         with disk_sentence(folder): write_json(Path(folder)/'manifest.json', manifest)
 
-def read_thumbnails(folder:Path, # of the store
-                    n:int # samples in it
-                   )->dict: # number of a sample -> uint8 (rows, columns, 3)
-    "The small pictures of a store; none if it has none"
+def read_thumbnails(folder:Path, n:int)->dict: # number of a sample -> uint8 (rows, columns, 3)
+    "The small pictures of a store of `n` samples; none if it has none"
     path = folder/'thumbnails.safetensors'
     if not path.exists(): return {}
     try: pictures = load_file(path)
@@ -506,133 +445,6 @@ def read_thumbnails(folder:Path, # of the store
     for name, x in pictures.items():
         expect(f'{name} in {path}', x, ('rows', 'columns', 3), torch.uint8)
         if not (name.isdecimal() and int(name) < n and max(x.shape) <= thumbnail_side):
-            raise UserError(f'{path} is not what it should be ({name[:20]}: {tuple(x.shape)}); delete it: it is not needed.')
+            raise UserError(f'{path} is not what it should be ({name[:20]}: {tuple(x.shape)}); delete it: it is not '
+                            'needed.')
     return {int(name): x for name, x in pictures.items()}
-
-# %% ../nbs/32_store.ipynb #0fd007dc
-class StepSampler:
-    "Batch of step `k` as a function of `(seed, k)`: shuffled epochs laid end to end"
-    def __init__(self,
-                 indices:Tensor, # samples to train on, (n,)
-                 batch_size:int, # of all processes together
-                 seed:int=0, # of the order
-                 rank:int=0, # this process
-                 world:int=1 # number of processes
-                ):
-        if batch_size % world: raise UserError(f'The global batch size {batch_size} is not a multiple of the {world} processes.')
-        if not len(indices): raise UserError('There is no sample to train on.')
-        self.all, self.batch_size, self.seed, self.rank, self.world = indices, batch_size, seed, rank, world
-        self.latest, self.order = None, None                          # the epoch that was asked for last
-
-    def epoch(self,
-              e:int # counted from 0
-             )->Tensor: # (n,)
-        "The order of epoch `e`; the latest is remembered"
-        if self.latest != e:
-            g = torch.Generator().manual_seed(self.seed*1_000_003 + e)
-            self.latest, self.order = e, self.all[torch.randperm(len(self.all), generator=g)]
-        return self.order
-
-    def batch(self,
-              step:int # counted from 0
-             )->list: # numbers of samples
-        "This process's part of the batch of `step`"
-        mine, n, out = self.batch_size//self.world, len(self.all), []
-        place = step*self.batch_size + self.rank*mine                 # in the epochs laid end to end
-        while len(out) < mine:
-            part = self.epoch(place//n)[place % n:place % n + mine - len(out)].tolist()
-            out += part
-            place += len(part)
-        return out
-
-    def from_step(self,
-                  step:int, # the first
-                  last:int # the one after the last
-                 ): # yields lists of sample numbers
-        "Batches of steps `step` to `last - 1`, one after the other"
-        return (self.batch(k) for k in range(step, last))
-
-# %% ../nbs/32_store.ipynb #d89c0b53
-class Rows:
-    "What a DataLoader wants: a batch of indices in, a batch of tokens out"
-    def __init__(self, store): self.store = store
-    def __getitems__(self, indices): return self.store.rows(indices)
-
-def as_it_is(batch): return batch
-
-def loader(store:EmbeddingStore, # where to read
-           batches, # lists of sample numbers, such as `StepSampler.from_step`
-           workers:int=0, # processes that read ahead
-           pin:bool=False # into pinned memory, for a GPU
-          )->DataLoader: # yields (eva, clip)
-    "Read `batches` of a store in order, with worker processes if asked"
-    if hasattr(store, 'loader'): return store.loader(batches, workers, pin)
-    return DataLoader(Rows(store), batch_sampler=batches, num_workers=workers, collate_fn=as_it_is, pin_memory=pin)
-
-# %% ../nbs/32_store.ipynb #771e2839
-def with_one(x:Tensor # (..., C)
-            )->Tensor: # (..., C + 1)
-    "Append a constant to each token"
-    return torch.cat([x, torch.ones_like(x[..., :1])], -1)
-
-class RidgeSums:
-    "Sums for a ridge regression, float64"
-    def __init__(self,
-                 xx=0., # X^T X, (C + 1, C + 1)
-                 xy=0., # X^T Y, (C + 1, E)
-                 yy=0., # the sum of Y^2
-                 n:int=0 # pairs of tokens
-                ):
-        self.xx, self.xy, self.yy, self.n = xx, xy, yy, n
-
-    def add(self,
-            x:Tensor, # (..., C)
-            y:Tensor # (..., E)
-           ):
-        "Take in more pairs"
-        x, y = with_one(x).flatten(0, -2).double(), y.flatten(0, -2).double()
-        self.xx, self.xy, self.yy, self.n = self.xx + x.T@x, self.xy + x.T@y, self.yy + y.square().sum(), self.n + len(x)
-
-    def __add__(self, o): return RidgeSums(self.xx + o.xx, self.xy + o.xy, self.yy + o.yy, self.n + o.n)
-
-    def solve(self,
-              strength:float # lambda, for inputs of unit variance
-             )->Tensor: # (C + 1, E), float64
-        "Weights for a strength"
-        identity = torch.eye(len(self.xx), dtype=torch.float64, device=self.xx.device)
-        return torch.linalg.solve(self.xx + strength*self.n*identity, self.xy)
-
-    def error(self,
-              w:Tensor # (C + 1, E), float64
-             )->float: # squared error a token, mean over the pairs taken in
-        "Error of weights, from the sums alone"
-        return ((self.yy - 2*(w*self.xy).sum() + (w*(self.xx@w)).sum())/self.n).item()
-
-# %% ../nbs/32_store.ipynb #0bc92671
-def set_aside(samples:list, indices:Tensor)->Tensor: # (n,) bool
-    "A fifth of the groups of some samples; of the samples, if there is one group only"
-    names = [samples[i]['group'] for i in indices.tolist()]
-    numbers = {g: k for k, g in enumerate(sorted(set(names)))}
-    if len(numbers) == 1: return torch.arange(len(indices)) % 5 == 0
-    return torch.tensor([numbers[g] % 5 == 0 for g in names], dtype=torch.bool)
-
-def fit_ridge(store:EmbeddingStore, # where the tokens are
-              eva_space, # the space to predict in
-              clip_space, # and the one to predict from
-              strengths=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.), # to choose from
-              batch_size:int=64, # images at a time
-              progress:bool=False, # show a bar
-              indices:Tensor=None # samples to fit on; the training split, if None
-             )->tuple: # weights (C + 1, E) float32, and the strength that was chosen
-    "Ridge regression from CLIP to EVA tokens on the training split, its strength chosen on a fifth of the training groups"
-    idx = store.indices('train') if indices is None else indices
-    aside = set_aside(store.samples, idx)
-    fit, check = RidgeSums(), RidgeSums()
-    with tqdm(total=len(idx), desc='ridge', unit='image', disable=not progress) as bar:
-        for sums, part in ((fit, idx[~aside]), (check, idx[aside])):
-            for i in part.split(batch_size):
-                eva, clip = (x.to(eva_space.mean.device) for x in store.rows(i))
-                sums.add(clip_space.encode(clip), eva_space.encode(eva))
-                bar.update(len(i))
-    best = min(strengths, key=lambda s: check.error(fit.solve(s))) if check.n and fit.n else strengths[0]
-    return (fit + check).solve(best).float(), best
