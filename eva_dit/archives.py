@@ -17,7 +17,7 @@ import posixpath
 import re
 import tarfile
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from glob import glob
 from itertools import islice
@@ -172,11 +172,11 @@ class ImageArchives(ImageFiles):
     def read(self, piece:int, shard_size:int): # yields (sample, bytes or reason)
         "What is in a piece; returns what was `Seen` in it"
         path = self.files[piece]
-        try: tar = tarfile.open(path)
-        except damages as e:
-            yield self.problem(piece, f'cannot be read ({first_line(e)})')
-            return Seen(1)
-        with tar:
+        with ExitStack() as stack:
+            try: tar = stack.enter_context(tarfile.open(path))
+            except damages as e:
+                yield self.problem(piece, f'cannot be read ({first_line(e)})')
+                return Seen(1)
             index = index_of(tar, path)
             texts, left = texts_of(index)
             rows = {stem: row_of(texts.get(stem, {})) for stem in index.images}

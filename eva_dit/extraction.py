@@ -200,8 +200,8 @@ def finished(out:Path, name:str)->bool:
 
 def kept_shards(job:Job, pieces, progress:bool)->dict: # piece -> numbers of its shards
     "The shards that are there and whole; the records of damaged ones are deleted"
-    pattern = (lambda p: shard_name(p)) if job.source.shards_a_piece == 1 else (lambda p: f'{shard_name(p)}-*')
-    found = [(p, f) for p in pieces for f in sorted(job.out.glob(f'{pattern(p)}.json'))]
+    more = '' if job.source.shards_a_piece == 1 else '-*'
+    found = [(p, f) for p in pieces for f in sorted(job.out.glob(f'{shard_name(p)}{more}.json'))]
     kept:dict = {p: set() for p in pieces}
     for p, f in tqdm(found, desc='checking finished shards', unit='shard', disable=not (progress and found)):
         numbers = f.stem.split('-')[1:]

@@ -6,9 +6,9 @@
 __all__ = ['format_version', 'dtypes', 'splits', 'sample_shape', 'encoder_shape', 'record_shape', 'shard_shape', 'manifest_shape',
            'dtype_names', 'max_thumbnails', 'thumbnail_side', 'shard_name', 'pick_device', 'sha256', 'not_finite',
            'channel_sums', 'check_samples', 'as_stored', 'label_of', 'write_shard', 'identity_of', 'file_of',
-           'contradiction', 'read_manifest', 'add_up', 'write_statistics', 'write_manifest', 'open_shard',
-           'MappedShards', 'check_small_file', 'check_shard', 'EmbeddingStore', 'read_statistics', 'wrong_files',
-           'write_small_file', 'add_small_file', 'read_thumbnails']
+           'contradiction', 'shard_contradiction', 'read_manifest', 'add_up', 'write_statistics', 'write_manifest',
+           'open_shard', 'MappedShards', 'check_small_file', 'check_shard', 'EmbeddingStore', 'read_statistics',
+           'wrong_files', 'write_small_file', 'add_small_file', 'read_thumbnails']
 
 # %% ../nbs/32_store.ipynb #76052426
 import ctypes
@@ -159,17 +159,23 @@ def contradiction(m:dict)->str: # a manifest of the right shape -> None if there
     if min(m['eva_dim'], m['clip_dim'], *m['grid']) < 1: return 'a size is not positive'
     for total, part in (('samples', 'count'), ('train', 'train')):
         if m[total] != sum(s[part] for s in m['shards']): return f'{total} is {m[total]}, and the shards say otherwise'
-    for i, shard in enumerate(m['shards']):
-        if not 0 <= shard['train'] <= shard['count']:
-            return f'shard {i} has {shard["count"]} samples, {shard["train"]} of them to train on'
-        if not re.fullmatch(r'\w[\w.-]*', file_of(shard, i)): return f'a shard is called {shard["name"]!r}'
-    if m.get('identity', identity_of(m['shards'])) != identity_of(m['shards']):
-        return 'its identity is that of other shards'
-    return None
+    identity = identity_of(m['shards'])
+    if m.get('identity', identity) != identity: return 'its identity is that of other shards'
+    return next((wrong for i, shard in enumerate(m['shards']) if (wrong := shard_contradiction(i, shard))), None)
+
+def shard_contradiction(i:int, shard:dict)->str: # None if there is none
+    "What the entry of a shard says that cannot be"
+    name, n, train = file_of(shard, i), shard['count'], shard['train']
+    if not 0 <= train <= n: return f'shard {i} has {n} samples, {train} of them to train on'
+    return None if re.fullmatch(r'\w[\w.-]*', name) else f'a shard is called {name!r}'
 
 def read_manifest(folder)->dict:
     "The manifest of a store; a `UserError` if there is none, or none that makes sense"
     path = Path(folder)/'manifest.json'
+    if not Path(folder).is_dir(): raise UserError(f'There is no folder {folder}; eva_dit_extract makes an embedding store.')
+    if not path.exists():
+        raise UserError(f'{folder} is not a finished embedding store: it has no manifest.json; run eva_dit_extract (again) '
+                        'to make or finish it.')
     m = read_json(path, 'manifest', dict(format_version=Maybe(int)))
     if m.get('format_version') != format_version:
         raise UserError(f'{folder} has format version {m.get("format_version")}, but this version of eva_dit reads '
@@ -211,6 +217,7 @@ def write_statistics(folder:Path, sums:dict, n_tokens:int)->str: # the checksum 
     with disk_sentence(folder), whole_file(folder/'statistics.safetensors') as tmp: save_file(stats, tmp)
     return sha256(folder/'statistics.safetensors')
 
+# %% ../nbs/32_store.ipynb #3effa9c6
 def write_manifest(folder, # of the store
                    shards:int|list, # names of the shards, in order; or their number
                    cls:bool=True, # is CLS stored, in front?
@@ -325,11 +332,6 @@ class EmbeddingStore:
                  cls:bool=False # with the CLS token in front (257 tokens, `cls_patch`) or without (256, `patch_only`)?
                 ):
         self.folder, self.cls = Path(folder or ''), cls
-        if not self.folder.is_dir():
-            raise UserError(f'There is no folder {folder}; eva_dit_extract makes an embedding store.')
-        if not (self.folder/'manifest.json').exists():
-            raise UserError(f'{folder} is not a finished embedding store: it has no manifest.json; run eva_dit_extract '
-                            '(again) to make or finish it.')
         self.manifest = m = read_manifest(self.folder)
         self.has_cls = m.get('cls') is not False
         if cls and not self.has_cls:
