@@ -136,7 +136,7 @@ class ImageFiles:
         self.stems = stems if len(set(stems)) == len(stems) else names
         self.name = str((self.root if len(self.files) != 1 else self.files[0]).resolve())
         self.bytes = sum(f.stat().st_size for f in self.files)
-        self.choices:dict = {}
+        self.choices = {'captions': self.options.caption_column or 'texts of the same name'}
 
     @property
     def held_out(self): return self.options.held_out

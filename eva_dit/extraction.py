@@ -13,7 +13,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import queue
 import threading
 import time

@@ -43,8 +43,7 @@ def pick_device(name:str=None)->torch.device: # such as cpu, mps or cuda:1; cuda
     name = name or ('cuda' if torch.cuda.is_available() else 'cpu')
     try: return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as e:
-        raise UserError(f'--device is {name!r}, which this machine does not have; leave it out, or give cpu, cuda or '
-                        'mps.') from e
+        raise UserError(f'--device is {name!r}, which this machine does not have; give cpu, cuda or mps.') from e
 
 def sha256(path)->str: # hex digest
     "Checksum of a file, read a megabyte at a time"
@@ -172,10 +171,9 @@ def shard_contradiction(i:int, shard:dict)->str: # None if there is none
 def read_manifest(folder)->dict:
     "The manifest of a store; a `UserError` if there is none, or none that makes sense"
     path = Path(folder)/'manifest.json'
-    if not Path(folder).is_dir(): raise UserError(f'There is no folder {folder}; eva_dit_extract makes an embedding store.')
+    if not path.parent.is_dir(): raise UserError(f'There is no folder {folder}; eva_dit_extract makes a store.')
     if not path.exists():
-        raise UserError(f'{folder} is not a finished embedding store: it has no manifest.json; run eva_dit_extract (again) '
-                        'to make or finish it.')
+        raise UserError(f'{folder} is not a finished embedding store: it has no manifest.json; run eva_dit_extract.')
     m = read_json(path, 'manifest', dict(format_version=Maybe(int)))
     if m.get('format_version') != format_version:
         raise UserError(f'{folder} has format version {m.get("format_version")}, but this version of eva_dit reads '
@@ -253,8 +251,7 @@ def open_shard(path):
     try: return safe_open(path, 'pt')
     except FileNotFoundError as e: raise UserError(f'The shard {path} is missing; restore it or extract again.') from e
     except SafetensorError as e:
-        raise UserError(f'The shard {path} is damaged ({e}); delete it and its .json and manifest.json, and run '
-                        'eva_dit_extract again.') from e
+        raise UserError(f'{path} is damaged ({e}); delete it, its .json and manifest.json, and extract again.') from e
 
 class MappedShards:
     "The bytes of shards, mapped into memory when they are first used"
@@ -299,9 +296,8 @@ class MappedShards:
 # %% ../nbs/32_store.ipynb #857dcc8c
 def check_small_file(path, checksum:str, optional:bool=False): # the checksum is None if the manifest says nothing
     "A `UserError` unless a file is the one that the manifest knows"
-    if not path.exists():
-        if optional: return
-        raise UserError(f'{path} is missing; restore it or extract again.')
+    if optional and not path.exists(): return
+    if not path.exists(): raise UserError(f'{path} is missing; restore it or extract again.')
     if checksum is not None and sha256(path) != checksum:
         raise UserError(f'{path} belongs to another store or was altered; restore it or extract again.')
 

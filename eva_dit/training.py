@@ -1009,6 +1009,7 @@ def eva_dit_train(**kwargs # fields of `TrainConfig`; from the command line, if 
         return print(plan) if main else None
     if main: print(f'{trainer.config.model_size}: {trainer.parameters/1e6:.1f} M parameters, {d.width} x {d.layers}, E = {d.eva_dim}, C = {d.clip_dim}, gate {"on" if d.gate else "off"}; '
                    f'{len(trainer.train_idx):,} images, {trainer.total:,} steps of {trainer.batch_size}, on {trainer.device}')
+    if main: print(f'The bytes of the shards are not read now; this compares them: eva_dit_extract --verify --output_dir {trainer.store.folder}')
     try: trainer.fit()
     except KeyboardInterrupt:
         if not trainer.stopped: raise
