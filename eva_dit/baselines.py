@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .core import whole_file
-from .store import StepSampler, fit_ridge, loader, with_one
+from .batches import StepSampler, loader
+from .ridge import fit_ridge, with_one
 
 # %% ../nbs/40_baselines.ipynb #7c2aae7d
 def evenly(idx:Tensor, # (n,)

@@ -29,7 +29,8 @@ from .held_out import Images, Subject, check_fit, choose, images_of, seen_in_tra
 from .metrics import (Counted, Structure, Summary, cost_plan, image_scores, score_names, sum_up_texts, table_of,
                              ways)
 from .sampling import noise, predict_clean, sample, solvers
-from .store import EmbeddingStore, splits, with_one
+from .ridge import with_one
+from .store import EmbeddingStore, splits
 
 # %% ../nbs/51_evaluation.ipynb #a8879322
 @dataclass

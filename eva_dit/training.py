@@ -27,7 +27,9 @@ from .saving import save_model
 from .flow import Flow, by_time_bin, token_cosine, token_space, token_spaces
 from .sampling import noise, sample
 from .ceiling import within_width
-from .store import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, sha256, with_one
+from .store import EmbeddingStore, pick_device, sha256
+from .batches import StepSampler, loader
+from .ridge import fit_ridge, with_one
 
 # %% ../nbs/42_training.ipynb #5a7dded8
 lr_schedules = 'cosine', 'constant', 'wsd'
@@ -1008,6 +1010,7 @@ def eva_dit_train(**kwargs # fields of `TrainConfig`; from the command line, if 
         return print(plan) if main else None
     if main: print(f'{trainer.config.model_size}: {trainer.parameters/1e6:.1f} M parameters, {d.width} x {d.layers}, E = {d.eva_dim}, C = {d.clip_dim}, gate {"on" if d.gate else "off"}; '
                    f'{len(trainer.train_idx):,} images, {trainer.total:,} steps of {trainer.batch_size}, on {trainer.device}')
+    if main: print(f'The bytes of the shards are not read now; this compares them: eva_dit_extract --verify --output_dir {trainer.store.folder}')
     try: trainer.fit()
     except KeyboardInterrupt:
         if not trainer.stopped: raise
