@@ -26,7 +26,7 @@ import pyarrow
 import pyarrow.parquet as pq
 from .core import UserError, require_hub
 from .sources import (ImageFolder, Seen, as_text, caption_column_of, caption_columns, caption_suffixes, damages,
-                             files_below, first_line, group_of, hash_of, image_suffixes, inside, is_metadata, kind_of,
+                             files_below, reason_of, group_of, hash_of, image_suffixes, inside, is_metadata, kind_of,
                              readable, rows_of, split_of, table_readers, text_of, the_one)
 
 # %% ../nbs/34_archives.ipynb #f1c5c3b3
@@ -38,7 +38,7 @@ def content_of(tar, member): # bytes, or the reason why there are none
     try:
         file = tar.extractfile(member)
         return file.read() if file else 'neither a file nor a folder'
-    except damages as e: return first_line(e)
+    except damages as e: return reason_of(e)
 
 @dataclass
 class Index:
@@ -76,7 +76,7 @@ def index_of(tar, path)->Index: # an open archive, and where it is
         for member in tar:
             index.take(tar, member)
             n += 1
-    except damages as e: index.damage = f'damaged after {n} files ({first_line(e)})'
+    except damages as e: index.damage = f'damaged after {n} files ({reason_of(e)})'
     if not index.damage and cut_short(path):
         index.damage = f'ends after {n} files without an end mark, so it was cut short'
     return index
@@ -175,7 +175,7 @@ class ImageArchives(ImageFiles):
         with ExitStack() as stack:
             try: tar = stack.enter_context(tarfile.open(path))
             except damages as e:
-                yield self.problem(piece, f'cannot be read ({first_line(e)})')
+                yield self.problem(piece, f'cannot be read ({reason_of(e)})')
                 return Seen(1)
             index = index_of(tar, path)
             texts, left = texts_of(index)
@@ -301,7 +301,7 @@ def open_hub(name, config, split):
     from datasets import load_dataset
     try: return load_dataset(name, config, split=split, streaming=True)
     except (ValueError, OSError) as e:
-        raise UserError(f'{name} cannot be opened ({first_line(e)}); see --dataset_config, --dataset_split.') from e
+        raise UserError(f'{name} cannot be opened ({reason_of(e)}); see --dataset_config, --dataset_split.') from e
 
 class HubImages(ImageFiles):
     "A data set of the Hub as a source; a piece is one of its files"
@@ -343,7 +343,7 @@ class HubImages(ImageFiles):
             except StopIteration: return seen
             except damages as e:
                 raise UserError(f'{self.name} cannot be read on after {seen.found} samples of its file {piece} '
-                                f'({first_line(e)}); start again, or download it (hf download --repo-type dataset '
+                                f'({reason_of(e)}); start again, or download it (hf download --repo-type dataset '
                                 f'{self.name}) and extract from that folder.') from e
             meta = {k: v for k, v in row.items() if k != self.image}
             meta |= meta['json'] if isinstance(meta.get('json'), dict) else {}

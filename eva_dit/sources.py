@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['caption_suffixes', 'caption_columns', 'table_readers', 'damages', 'image_suffixes', 'taken', 'Seen', 'files_below',
            'read_file', 'readable', 'encoding_of', 'text_of', 'captions_beside', 'as_text', 'the_one',
-           'caption_column_of', 'csv_rows', 'json_rows', 'json_row', 'parquet_rows', 'first_line', 'rows_of', 'inside',
+           'caption_column_of', 'csv_rows', 'json_rows', 'json_row', 'parquet_rows', 'reason_of', 'rows_of', 'inside',
            'is_metadata', 'use_row', 'metadata_rows', 'group_of', 'share_or_names', 'assign_splits', 'split_of',
            'kind_of', 'image_folder', 'hash_of', 'ImageFolder', 'image_bytes', 'load_image', 'Counted', 'account']
 
 # %% ../nbs/33_sources.ipynb #c4770440
 import codecs
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -169,9 +170,11 @@ table_readers = {'.csv': csv_rows, '.jsonl': json_rows, '.parquet': parquet_rows
 damages = (ValueError, OSError, csv.Error, pyarrow.ArrowException, RecursionError,
            tarfile.TarError, EOFError, zlib.error, KeyError)
 
-def first_line(e:Exception)->str:
-    "The first line of what an error says, with its kind"
-    return f'{type(e).__name__}: {(str(e).splitlines() or [""])[0]}'
+def reason_of(e:Exception)->str:
+    "Why something cannot be read, in one line; an error of the disk itself is raised again"
+    if isinstance(e, OSError) and e.errno == errno.EIO: raise e
+    said = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
+    return f'{type(e).__name__}: {(said.splitlines() or [""])[0]}'
 
 def rows_of(path:Path # of a table
            ): # yields dictionaries, and text where there is no row
@@ -181,7 +184,7 @@ def rows_of(path:Path # of a table
         for row in table_readers[path.suffix.lower()](path):
             n += 1
             yield row if isinstance(row, dict) else f'row {n} is no object with names'
-    except damages as e: yield f'damaged after {n} rows ({first_line(e)})'
+    except damages as e: yield f'damaged after {n} rows ({reason_of(e)})'
 
 # %% ../nbs/33_sources.ipynb #5ec53e14
 def inside(path:str, # in a table
@@ -385,7 +388,7 @@ def image_bytes(data # a path, the bytes of a file, or the reason why there is n
     "The bytes of an image file"
     if not isinstance(data, Path): return data
     try: return read_file(data)
-    except OSError as e: return f'{type(e).__name__}: {e.strerror or e}'
+    except OSError as e: return reason_of(e)
 
 def load_image(data, # a path, the bytes of a file, or the reason why there is no image
                sizes # the sizes of the towers, in pixels
@@ -398,7 +401,7 @@ def load_image(data, # a path, the bytes of a file, or the reason why there is n
         tensors = {size: preprocess(image, size) for size in set(sizes)}
         return [tensors[size] for size in sizes]
     except Exception as e: # damaged files raise nearly anything in decoders; all of it goes on the record
-        return first_line(e).split(' <_io.BytesIO')[0]
+        return reason_of(e).split(' <_io.BytesIO')[0]
 
 # %% ../nbs/33_sources.ipynb #3d99df3e
 class Counted:
