@@ -210,7 +210,8 @@ class Summary:
                  ways:list # names of the columns
                 ):
         self.groups, self.ways, self.boot = groups, ways, Bootstrap(groups)
-        self.metrics:dict = dict(intervals={}, images=len(groups), groups=self.boot.groups, interval_unit=self.boot.unit)
+        about = dict(images=len(groups), groups=self.boot.groups, interval_unit=self.boot.unit)
+        self.metrics:dict = dict(intervals={}, **about)
 
     def bootstrap(self, index=None): # places of the images, (n,); all, if None
         "For all images, or for some of them"
