@@ -209,7 +209,7 @@ class ImageArchives(ImageFiles):
 image_columns = ('image img picture photo image_path image_file file_name filename filepath file path image_bytes '
                  'image_base64 jpg jpeg png webp').split()
 
-def columns_of(path)->list: # the likeliest first: structs, bytes, then columns by their name; and all columns
+def columns_of(path)->tuple: # the likeliest first: structs, bytes, then columns by their name; and all columns
     "Which columns of a table could hold images, by how sure that is; and all of its columns"
     if path.suffix.lower() != '.parquet':
         names = list(dict.fromkeys(k for row in islice(rows_of(path), 100) if isinstance(row, dict) for k in row))

@@ -69,7 +69,8 @@ def ahead(items, n:int=2):
 # %% ../nbs/35_extraction.ipynb #963faa6d
 def batches(rows, shard_size:int, batch_size:int, done): # yields (number of the shard, rows, the last of its shard?)
     "Cut the rows of a piece into batches within shards, without shards that are `done`"
-    part, shard = [], 0
+    part:list = []
+    shard = 0
     for i, row in enumerate(rows):
         k = i//shard_size
         if part and (k != shard or len(part) == batch_size):

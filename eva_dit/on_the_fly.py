@@ -11,9 +11,10 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 import torch
 from fastcore.basics import patch
-from .core import UserError
+from torch import Tensor
+from .core import UserError, check_choice
 from .encoders import Encoder
-from .store import EmbeddingStore, dtypes
+from .store import dtypes, splits
 from .sources import ImageFolder, load_image
 from .archives import open_images
 from .extraction import ahead, check_options, check_towers
@@ -21,7 +22,6 @@ from .extraction import ahead, check_options, check_towers
 # %% ../nbs/37_on_the_fly.ipynb #2d1faa25
 class OnTheFly:
     "The tokens of a folder of images, encoded when they are asked for; the interface of `EmbeddingStore`"
-    indices, random_encoders = EmbeddingStore.indices, EmbeddingStore.random_encoders
     def __init__(self,
                  source, # an `ImageFolder`, or a folder of images
                  eva:Encoder, # tower of the tokens to reproduce; where it is, tokens will be
@@ -40,9 +40,12 @@ class OnTheFly:
             raise UserError(f'{self.source.name} is a stream, but training on the fly reads images in any order: '
                             'give a folder of images, or extract the tokens first.')
         self.eva, self.clip, self.cls, self.dtype, self.batch_size = eva, clip, cls, dtypes[dtype], batch_size
-        self.sample, self.seed, self.workers, self.pool = sample, seed, workers, None
+        self.sample, self.seed, self.workers = sample, seed, workers
+        self.pool:ThreadPoolExecutor = None
+        self.known_statistics:dict = None
+        self.rejected:dict = {}
         self.samples, self.folder, self.grid = self.source.samples, self.source.root, eva.grid
-        self.eva_dim, self.clip_dim, self.rejected, self.known_statistics = eva.dim, clip.dim, {}, None
+        self.eva_dim, self.clip_dim = eva.dim, clip.dim
         train = sum(s['split'] == 'train' for s in self.samples)
         self.manifest = dict(encoders=dict(eva=eva.identity(), clip=clip.identity()), grid=list(eva.grid),
                              tokens=1 + eva.grid[0]*eva.grid[1], eva_dim=eva.dim, clip_dim=clip.dim, dtype=dtype,
@@ -61,6 +64,17 @@ class OnTheFly:
               )->list:
         "A sentence for each image file that is gone"
         return [f'{s["key"]} is missing' for s in self.samples if not self.source.paths[s['key']].exists()]
+
+    def indices(self,
+                split:str='train' # train or held_out
+               )->Tensor: # (n,), in order
+        "Numbers of the samples of a split"
+        check_choice('split', split, splits)
+        return torch.tensor([i for i, s in enumerate(self.samples) if s['split'] == split], dtype=torch.long)
+
+    def random_encoders(self)->bool:
+        "Do the tokens come from random weights?"
+        return self.eva.random or self.clip.random
 
     def thumbnails(self)->dict: # none: a store has them
         "For the interface"
@@ -134,7 +148,8 @@ def sample_statistics(source:OnTheFly)->dict:
     train = source.indices('train')
     if not len(train): raise UserError(f'{source.source.name} holds no image for training; hold out fewer groups.')
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(source.seed))
-    chosen, sums, n = train[order[:source.sample]].sort().values, {'eva': 0, 'clip': 0}, 0
+    chosen, n = train[order[:source.sample]].sort().values, 0
+    sums:dict = {'eva': 0, 'clip': 0}
     for futures in ahead(map(source.decoding, chosen.split(source.batch_size))):
         tokens = dict(zip(sums, source.encode(futures, 0)))
         n += tokens['eva'].shape[0]*tokens['eva'].shape[1]
