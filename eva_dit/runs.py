@@ -137,7 +137,7 @@ def write_checkpoint(run, # the run folder
         write_json(part/'state.json', finite(dict(state, files=sums)))
     except (OSError, SafetensorError, UserError) as e:
         shutil.rmtree(part, ignore_errors=True)
-        clause = disk_error(e) or disk_error(e.__cause__)
+        clause = disk_error(e) or (disk_error(e.__cause__) if isinstance(e.__cause__, Exception) else None)
         if clause is None: raise
         raise UserError(f'The checkpoint of step {state["step"]} could not be written to {run}: {clause}. '
                         'Those before it are whole; mend that, and continue with --resume.') from e
@@ -243,7 +243,8 @@ class Checkpoint:
         self.model = load_model(self.folder, model)
         self.statistics = read_weights(self.folder/'statistics.safetensors')
         self.eva_space, self.clip_space = spaces_of(self.statistics, self.config.token_space)
-        if self.damaged: warnings.warn(' '.join(self.damaged) + f' The one before it is used: {self.folder.name}.')
+        used = f' The one before it is used: {self.folder.name}.'
+        if self.damaged: warnings.warn(' '.join(self.damaged) + used, stacklevel=2)
 
     def to(self,
            device # such as cuda
