@@ -27,7 +27,7 @@ from .core import UserError, held_signals, read_json, write_json
 from .flow import token_cosine
 from .models import nested
 from .runs import (append_line, checkpoint_name, cut_log, drop_old, find_checkpoint, finite, point, pointed,
-                          write_checkpoint)
+                          read_log, write_checkpoint)
 from .sampling import noise, sample
 from .saving import save_model
 from .store import with_one
@@ -126,8 +126,8 @@ def line(self:Log, trainer, extra:dict)->dict:
     past, spent = now[0] - self.first[0], sum(now[1:]) - sum(self.first[1:])
     left, trainer.skipped, images = trainer.total - trainer.step, [], trainer.work.batch_size
     old = {k: v for k, v in trainer.record.items() if not k.startswith('eva_')}
-    record = dict(old, step=trainer.step, epoch=round(trainer.step*images/len(trainer.train_idx), 3))
-    if self.skipped: record |= self.fetch(trainer)
+    record = self.fetch(trainer) if self.skipped else dict(old)
+    record = record | dict(step=trainer.step, epoch=round(trainer.step*images/len(trainer.train_idx), 3))
     record |= dict(lr=trainer.optimizer.param_groups[0]['lr'], seconds=round(now[1], 2), nonfinite=self.nonfinite,
                    samples_per_s=round(steps*images/took, 2) if steps and took else old.get('samples_per_s'),
                    seconds_left=round(spent/past*left, 1) if past else None, memory_gb=round(trainer.memory(), 3))
@@ -298,6 +298,10 @@ def resume(trainer):
     if damaged:
         trainer.notes.append(' '.join(damaged) + f' Continuing from the one before it, {folder.name}; the damaged one '
                              'is kept as damaged-*.')
+    if state['step'] >= trainer.total and not state['skipped']:
+        done = f'The run in {trainer.folder} is finished: it has {state["step"]} of {trainer.total} steps'
+        if trainer.config.resume is True: raise UserError(f'{done}; train longer with --num_epochs or --max_steps.')
+        trainer.notes.append(f'{done}.')
     peak = trainer.lr
     go_on(trainer, folder, state)
     if state['config']['learning_rate'] != trainer.config.learning_rate: trainer.lr = peak
@@ -310,7 +314,8 @@ def go_on(trainer, folder, state:dict):
     "Continue from a checkpoint: weights, average, moments, sums"
     fill(trainer, load_file(folder/'training.safetensors'), state.get('other') or {})
     trainer.step, trainer.clock.seconds, trainer.lr = state['step'], state['elapsed'], state['peak']
-    trainer.record, trainer.new_best = {}, False
+    records = [r for r in read_log(trainer.folder/'metrics.jsonl') if r['step'] <= trainer.step]
+    trainer.record, trainer.new_best = (records or [{}])[-1], False
     for c in trainer.helpers: c.restore(trainer, state)
 
 # %% ../nbs/43_callbacks.ipynb #bfadb426

@@ -152,10 +152,6 @@ def compare(folder, now:dict, then:dict)->list: # of sentences
     if then['store'] != now['store']:
         raise UserError(f'The run in {folder} was trained on other data than {b["chunked_embeddings_dir"]}; resume it '
                         'with the same store.')
-    done = then.get('step', 0)
-    if done >= now['steps'] and not any(then.get('skipped') or [False]):
-        raise UserError(f'The run in {folder} is finished: it has {done} of {now["steps"]} steps; train longer with '
-                        '--num_epochs or --max_steps.')
     notes = []
     if harmless: notes.append(f'The run was started with {told(harmless)}: safe to change.')
     if bending: notes.append(f'The run was started with {told(bending)}: from here on it takes another course.')
