@@ -15,7 +15,8 @@ from .core import UserError, command, free_folder, read_json, write_json
 from .store import EmbeddingStore
 from .encoders import demo_clip, demo_eva
 from .extraction import extract, summary
-from .training import Checkpoint, TrainConfig, Trainer
+from .runs import Checkpoint
+from .train import TrainConfig, Trainer
 from .evaluation import Evaluation, evaluate, write_evaluation
 
 # %% ../nbs/70_demo.ipynb #bfd5f3f7

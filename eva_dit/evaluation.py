@@ -30,7 +30,8 @@ from .core import UserError, command, check_choice, disk_error, free_folder, hel
 from .flow import Flow, Standardiser, token_cosine, width_ceiling
 from .sampling import noise, predict_clean, sample, solvers
 from .store import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, splits, with_one
-from .training import Checkpoint, learning_rate
+from .runs import Checkpoint
+from .training import learning_rate
 
 # %% ../nbs/51_evaluation.ipynb #a6f93983
 ways = dict(dit_ode='DiT, full ODE', dit_one_step='DiT, one step', ridge='ridge from CLIP', mlp='MLP from CLIP', nearest='nearest training image',

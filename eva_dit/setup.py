@@ -33,7 +33,7 @@ from .models import named, nested, takes, wrapped
 from .runs import spaces_of
 from .saving import description
 from .store import EmbeddingStore
-from .training import Callback, Trainer
+from .training import Callback
 
 # %% ../nbs/44_setup.ipynb #ea5596f0
 class Processes:

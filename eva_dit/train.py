@@ -37,7 +37,7 @@ class TrainConfig:
     output_dir:str = None               # the run folder
     model_size:str = 'base'             # nano, tiny, small, base or large
     training_mode:str = 'patch_only'    # patch_only (grid tokens) or cls_patch (CLS in front)
-    prediction:str = None               # what the network puts out: velocity, sample or noise; as the model says, or velocity
+    prediction:str = None               # what the network puts out: velocity, sample or noise (default: velocity)
     no_gate:bool = False                # the older spelling of --gate off (the original's formulation)
     token_space:str = 'standardised'    # in which EVA tokens are generated: standardised, l2 or scaled
     batch_size:int = 8                  # images a step, all processes and all parts of an accumulation together
@@ -220,7 +220,8 @@ def summary(trainer:Trainer)->str:
     "The model in one line"
     work, s = trainer.work, trainer.store
     return (f'{work.name}: {work.about["parameters"]/1e6:.1f} M parameters, width {width_of(work.raw)}, '
-            f'E = {s.eva_dim}, C = {s.clip_dim}, gate {"on" if has_gate(trainer) else "off"}; predicts {work.flow.prediction}')
+            f'E = {s.eva_dim}, C = {s.clip_dim}, gate {"on" if has_gate(trainer) else "off"}; '
+            f'predicts {work.flow.prediction}')
 
 # %% ../nbs/46_train.ipynb #9bc0dcd5
 def settings_from(path # a JSON object of settings, or the config.json of a run

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['lr_schedules', 'patience', 'learning_rate', 'ema_decay_at', 'draw', 'Tally', 'Controls', 'Clock', 'Callback',
-           'Trainer', 'adamw', 'locked_by_one', 'uncut', 'Average', 'Clip']
+           'locked_by_one', 'uncut', 'Trainer', 'adamw', 'Average', 'Clip']
 
 # %% ../nbs/42_training.ipynb #93e127e5
 import contextlib
@@ -19,8 +19,11 @@ from fastcore.basics import patch
 from torch import Tensor
 from .core import UserError, check_choice, held_signals, locked
 from .flow import by_time_bin
-from .runs import append_line, check_folder
+from .runs import Checkpoint, append_line, check_folder
 from .store import StepSampler, loader
+
+# %% ../nbs/42_training.ipynb #6a60d3ef
+_all_ = ['Checkpoint']                 # where 0.1.0 had it
 
 # %% ../nbs/42_training.ipynb #90cec902
 lr_schedules = 'cosine', 'constant', 'wsd'
@@ -176,6 +179,22 @@ class Callback:
 
     def restore(self, trainer, state): "Go on from what a checkpoint holds"
 
+# %% ../nbs/42_training.ipynb #08b03483
+def locked_by_one(folder, # of the run
+                  main:bool # is this the first process?
+                 ):
+    "Keep other trainings out of the run folder"
+    return locked(folder, 'is being trained') if main else contextlib.nullcontext()
+
+@contextlib.contextmanager
+def uncut():
+    "Hold Ctrl-C back until the block is done (`fit` holds it all the time)"
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    with held_signals(signal.SIGINT, patience=math.inf) as held: yield
+    held.check()
+
 # %% ../nbs/42_training.ipynb #ce36c47f
 class Trainer(Controls):
     "Train any model on a store; `for record in trainer: ...` yields what was measured"
@@ -211,6 +230,15 @@ class Trainer(Controls):
         self.optimizer = adamw(self.params, self.shards, config.weight_decay, self.lr)
         self.callbacks = work.callbacks(self) if callbacks is None else list(callbacks)
         if not config.dry_run: self.enter()
+
+    def enter(self):
+        "Take the run folder: begin a run in it, or go on with the one that is there"
+        resumes = self.main and check_folder(self.folder, self.config.resume)
+        resumes = self.processes.any(resumes)
+        with locked_by_one(self.folder, self.main):
+            if self.main: check_folder(self.folder, resumes)             # somebody may have begun a run just now
+            for c in self.helpers: c.opened(self, resumes)
+        self.processes.wait()
 
     @property
     def helpers(self)->list:
@@ -329,32 +357,6 @@ def obey(self:Trainer):
         self.clock.stop()                                            # standing still is not training time
         time.sleep(.02)
 
-# %% ../nbs/42_training.ipynb #323c4bce
-def locked_by_one(folder, # of the run
-                  main:bool # is this the first process?
-                 ):
-    "Keep other trainings out of the run folder"
-    return locked(folder, 'is being trained') if main else contextlib.nullcontext()
-
-@contextlib.contextmanager
-def uncut():
-    "Hold Ctrl-C back until the block is done (`fit` holds it all the time)"
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    with held_signals(signal.SIGINT, patience=math.inf) as held: yield
-    held.check()
-
-@patch
-def enter(self:Trainer):
-    "Take the run folder: begin a run in it, or go on with the one that is there"
-    resumes = self.main and check_folder(self.folder, self.config.resume)
-    resumes = self.processes.any(resumes)
-    with locked_by_one(self.folder, self.main):
-        if self.main: check_folder(self.folder, resumes)             # somebody may have begun a run just now
-        for c in self.helpers: c.opened(self, resumes)
-    self.processes.wait()
-
 # %% ../nbs/42_training.ipynb #78a2aedf
 class Average(Callback):
     "The moving average of the weights (`trainer.ema`), with which samples are made"
@@ -393,8 +395,8 @@ class Clip(Callback):
         if self.in_a_row < patience: return
         folder = trainer.save()
         raise UserError(f'{self.in_a_row} steps in a row, the last near step {trainer.step}, had a loss or gradients '
-                        f'that are not finite; they were skipped, their images are in {trainer.folder}/nonfinite.jsonl, '
-                        f'and the weights from before are in {folder}. Look at those images, lower --learning_rate, '
+                        f'that are not finite; they were skipped, their images are in {trainer.folder}/nonfinite.jsonl,'
+                        f' and the weights from before are in {folder}. Look at those images, lower --learning_rate, '
                         'or look for the cause with --debug_mode.')
 
     def state(self, trainer): return dict(in_a_row=self.in_a_row)
