@@ -49,6 +49,7 @@ class Guard:
                  window:int=10, # steps that it looks at
                  every:int=200 # steps from one look to the next
                 ):
+        while hasattr(optimizer, 'optimizer'): optimizer = optimizer.optimizer       # accelerate and Lightning wrap it
         self.optimizer, self.average, self.window, self.every, self.step = optimizer, average, window, every, 0
         self.params = [p for group in optimizer.param_groups for p in group['params']]
         self.findings:list = []
@@ -168,7 +169,7 @@ class Probe:
         self.spaces, self.flow = spaces_of(store.statistics(), token_space), flow or Flow()
         B, N, E = self.eva.shape
         self.x_0, self.steps, self.strict = noise(B, N, E, seed=0), steps, strict
-        self.guard = Guard(optimizer, average, every=every) if optimizer else None
+        self.guard = None if optimizer is None else Guard(optimizer, average, every=every)
         self.findings = self.guard.findings if self.guard else []
 
     def __call__(self,
