@@ -344,27 +344,34 @@ class _Source:
 
 @rows('evaluation')
 def _evaluation(device, quick):
-    from types import SimpleNamespace
-    from eva_dit.evaluation import _Evaluator
+    from eva_dit.evaluation import EvaluationSettings, Work, answers, load, measure, pooled, structured
     from eva_dit.flow import Flow, Standardiser
+    from eva_dit.held_out import Images, Subject
+    from eva_dit.metrics import Structure
     size, dims, batch = ('nano', dict(eva_dim=256, clip_dim=128), 2) if quick else ('base', {}, 16 if device.type == 'cuda' else 2)
-    config = DiTConfig.preset(size, **dims); E, C = config.eva_dim, config.clip_dim
-    space = lambda d: Standardiser(torch.zeros(d), torch.ones(d)).to(device)
-    ckpt = SimpleNamespace(model=EvaDiT(config).to(device).eval(), flow=Flow(), eva_space=space(E), clip_space=space(C))
-    base = dict(ridge=torch.zeros(C + 1, E), mean=torch.zeros(E), std=torch.ones(E), basis=torch.eye(E), residual=torch.ones(E), pooled=torch.randn(64, C), numbers=torch.arange(64))
-    settings = dict(steps=1 if quick else 10, solver='midpoint', times=[(i + .5)/10 for i in range(10)], batch_size=batch, seed=0, probe_samples=0, samples=1)
+    config = DiTConfig.preset(size, **dims)
+    E, C = config.eva_dim, config.clip_dim
+    eva_space, clip_space = (Standardiser(torch.zeros(d), torch.ones(d)).to(device) for d in (E, C))
+    base = dict(ridge=torch.zeros(C + 1, E), mean=torch.zeros(E), std=torch.ones(E), basis=torch.eye(E), residual=torch.ones(E))
     n = 2*batch if quick else 1000                                            # images of the evaluation; a batch of them is timed
-    work, clock, spent = _Evaluator(ckpt, _Source(config, n), torch.arange(n), settings, base), [], []
+    every, model = torch.arange(n), EvaDiT(config).to(device).eval()
+    images = Images(every, [str(i) for i in range(n)], every.roll(1), every, torch.zeros(n, dtype=torch.bool))
+    settings = EvaluationSettings(steps=1 if quick else 10, batch_size=batch, probe_samples=0)
+    work = Work(Subject(model, Flow(), eva_space, clip_space), _Source(config, n), settings, images, base)
+    structure, clock, spent, totals = Structure(structured, n, work.tokens, E, device), [], [], []
     def now():
         if device.type == 'cuda': torch.cuda.synchronize(device)
         return time.perf_counter()
-    ckpt.model.register_forward_pre_hook(lambda *_: clock.append(now()))
-    ckpt.model.register_forward_hook(lambda *_: spent.append(now() - clock[-1]))
-    loaded, totals = [x.to(device) for x in work.load(torch.arange(batch))], []
+    model.register_forward_pre_hook(lambda *_: clock.append(now()))
+    model.register_forward_hook(lambda *_: spent.append(now() - clock[-1]))
+    loaded = load(work, torch.arange(batch))
     with torch.no_grad():
         for _ in range(3):
-            spent.clear(); start = now()
-            work.batch(torch.arange(batch), *loaded)
+            spent.clear()
+            start, outs = now(), answers(work, loaded)
+            measure(work, loaded, outs)
+            pooled(work, loaded, outs)
+            structure.add([work.white.encode(x) for x in (loaded.true, *(outs[way] for way in structured))], loaded.index)
             totals.append((now() - start, sum(spent)))
     a, b = statistics.median(totals)
     yield Row(f'{size} E={E}, evaluation, {batch} of {n:,} images', a*1e3, b*1e3, 'ms', f'its {len(spent)} model calls', at_most=None if quick else 1/.95)

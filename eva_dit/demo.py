@@ -17,7 +17,8 @@ from .encoders import demo_clip, demo_eva
 from .extraction import extract, summary
 from .runs import Checkpoint
 from .train import TrainConfig, Trainer
-from .evaluation import Evaluation, evaluate, write_evaluation
+from .evaluation import Evaluation, evaluate
+from .report import remarks, write_evaluation
 
 # %% ../nbs/70_demo.ipynb #bfd5f3f7
 photographs = dict( # name in skimage.data: title, credit
@@ -130,5 +131,5 @@ def eva_dit_demo(
     start = time.time()
     try: result = demo(output_dir, no_gate, max_steps, crops, held_out_crops, seed)
     except KeyboardInterrupt: return print('\nGive the same command to go on from here.')       # finished work is kept: exit status 0
-    print(f'\n{result}\n\nDone in {(time.time() - start)/60:.1f} minutes.')
+    print('', result, '', *remarks(result), f'\nDone in {(time.time() - start)/60:.1f} minutes.', sep='\n')
     for what, where in dict(run='run', metrics='evaluation/metrics.json', report='evaluation/report.html').items(): print(f'  {what:<8} {Path(output_dir)/where}')

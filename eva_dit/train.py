@@ -21,9 +21,10 @@ from accelerate.tracking import get_available_trackers
 from accelerate.utils import LoggerType
 from fastcore.docments import docments
 from .callbacks import say
+from .ceiling import within_width
 from .core import UserError, check_choice, command, read_json
 from .dit import presets
-from .flow import Flow, outputs, token_spaces, within_width
+from .flow import Flow, outputs, token_spaces
 from .runs import find_checkpoint, is_run
 from .setup import Work, prepare, width_of
 from .store import loader
@@ -166,7 +167,7 @@ def compare(folder, now:dict, then:dict)->list: # of sentences
 # %% ../nbs/46_train.ipynb #f826758b
 def overfit_ceiling(trainer:Trainer # with overfit_test_size
                    )->float: # centred EVA similarity
-    "Where a right sampler of this width ends on the images of an overfitting test (`20_flow`)"
+    "Where a right sampler of this width ends on the images of an overfitting test (`22_ceiling`)"
     width, E = width_of(trainer.raw), trainer.store.eva_dim
     eva, _ = trainer.store.rows(trainer.train_idx)
     held = within_width(trainer.eva_space.encode(eva.to(trainer.device)).cpu(), width)
