@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['evenly', 'fit_baselines', 'linear_velocity', 'nearest_training', 'mlp', 'cosine_rate', 'fit_mlp', 'checksum',
-           'cached']
+           'cached', 'ridge_of']
 
 # %% ../nbs/40_baselines.ipynb #fea98da5
 import hashlib
@@ -159,3 +159,23 @@ def cached(name:str, # of the kind
         with whole_file(path) as part: save_file(made, part, dict(checksum=checksum(made)))
     except (OSError, SafetensorError): pass                     # read-only or full: then it is made again next time
     return made
+
+# %% ../nbs/40_baselines.ipynb #a160b308
+def ridge_of(store, # where from
+             spaces, # of EVA and CLIP tokens
+             images:Tensor, # numbers of the images to fit on, (n,)
+             folder, # where it is kept if it cannot be shared with the evaluation
+             notes:list # takes a sentence if not all images were used
+            )->Tensor: # (C + 1, E)
+    "The ridge map from CLIP to EVA tokens, fitted once"
+    N, C, E = store.grid[0]*store.grid[1] + store.cls, store.clip_dim + 1, store.eva_dim
+    most = max(64, int(5e11/(N*C*(C + E))))
+    of = [store.identity(), store.cls, type(spaces[0]).__name__, *(x.tolist() for s in spaces for x in (s.mean, s.std))]
+    if len(images) <= most and torch.equal(images, store.indices('train')):
+        return cached('baselines', of, lambda: fit_baselines(store, *spaces), getattr(store, 'folder', folder))['ridge']
+    part = evenly(images, most)
+    if len(part) < len(images):
+        notes.append(f'The ridge baseline that is shown while training was fitted on {most:,} of the {len(images):,} '
+                     'training images.')
+    def fit(): return dict(ridge=fit_ridge(store, *spaces, indices=part)[0])
+    return cached('ridge', [*of, len(images), len(part)], fit, folder)['ridge']

@@ -380,24 +380,26 @@ def _evaluation(device, quick):
 # %% ../nbs/71_benchmark.ipynb #e111c5b6
 @rows('training')
 def _trainer(device, quick):
-    from eva_dit.training import TrainConfig, Trainer
+    from eva_dit.callbacks import Log
+    from eva_dit.train import TrainConfig, Trainer
     size, E, batch, rounds = ('nano', 256, 2, 2) if quick else ('small', 1024, 2 if device.type == 'cpu' else 32, 15)
     with tempfile.TemporaryDirectory() as folder:
         _make_store(folder, 32, E)
         trainer = Trainer(TrainConfig(folder, f'{folder}/run', model_size=size, batch_size=batch, max_steps=10**6, log_every=10**6, eval_every=10**6))
-        rows, model = trainer.store.rows(trainer.train_idx[:batch]), EvaDiT(trainer.dit_config).to(trainer.device)
+        rows, model = trainer.store.rows(trainer.train_idx[:batch]), EvaDiT(trainer.raw.config).to(trainer.device)
         opt = torch.optim.AdamW(model.parameters(), 1e-4, betas=(.9, .95), fused=True)
         def bare():
             eva, clip = (s.encode(x.to(trainer.device)) for s, x in zip((trainer.eva_space, trainer.clip_space), rows))
-            with trainer.accelerator.autocast(): loss = trainer.flow.loss(model, eva, clip)[0]
+            with trainer.processes.autocast(): loss = trainer.flow.loss(model, eva, clip)[0]
             loss.backward(); torch.nn.utils.clip_grad_norm_(model.parameters(), 1.); opt.step(); opt.zero_grad()
         a, b = interleaved(lambda: trainer.train_step(*rows), bare, rounds=rounds, device=device)
         yield Row(f'{size} B={batch}, step of the trainer', a*1e3, b*1e3, 'ms', 'a bare step', at_most=None if quick else 1.03)
+        log = next(c for c in trainer.callbacks if isinstance(c, Log))
         def one(log_every):
-            trainer.config.log_every = log_every
+            log.every, trainer.fresh = log_every, True
             trainer.train_step(*rows)
-            if log_every == 1: trainer._make_record(False)
-        trainer._begin()
+            log.stepped(trainer)
+        log.begin(trainer)
         a, b = interleaved(lambda: one(1), lambda: one(10**6), rounds=rounds, device=device)     # ten steps each would drown the difference in noise
         yield Row(f'{size} B={batch}, 10 steps and a line of the log', 1e3*(9*b + a), 1e4*b, 'ms', '10 steps', at_most=None if quick else 1.01)
 

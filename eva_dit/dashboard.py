@@ -1335,7 +1335,7 @@ class EmbeddingInspector:
                  split:str='held_out' # images to begin with
                 ):
         from eva_dit.store import EmbeddingStore
-        from eva_dit.training import Checkpoint
+        from eva_dit.runs import Checkpoint
         self.source = Checkpoint(model) if isinstance(model, (str, Path)) else model
         for k in ('flow', 'eva_space', 'clip_space'):
             if not hasattr(self.source, k): raise UserError(f'The model is a {type(model).__name__}, but the inspector also needs its {k}; give a Checkpoint, a Trainer, or a run folder.')

@@ -15,7 +15,8 @@ from .core import UserError, command, free_folder, read_json, write_json
 from .store import EmbeddingStore
 from .encoders import demo_clip, demo_eva
 from .extraction import extract, summary
-from .training import Checkpoint, TrainConfig, Trainer
+from .runs import Checkpoint
+from .train import TrainConfig, Trainer
 from .evaluation import Evaluation, evaluate
 from .report import remarks, write_evaluation
 

@@ -17,7 +17,7 @@ from .dit import EvaDiT
 from .flow import Flow, Standardiser
 from .models import Model
 from .store import EmbeddingStore
-from .training import Checkpoint
+from .runs import Checkpoint
 
 # %% ../nbs/45_held_out.ipynb #4b05ef6e
 @dataclass

@@ -30,7 +30,7 @@ from .pages import (Table, colors, data_uri, draw_table, label, new_axes, render
                            theme)
 from .saving import load_model
 from .store import EmbeddingStore, pick_device
-from .training import Checkpoint
+from .runs import Checkpoint
 
 # %% ../nbs/52_report.ipynb #6a74289e
 def plot_velocity(results:dict)->Figure:
