@@ -142,7 +142,7 @@ def report(target, demo):
         page.screenshot(path=target)
 
 
-imports = 'from eva_dit.dashboard import TrainingDashboard\nfrom eva_dit.training import TrainConfig, Trainer'
+imports = 'from eva_dit.dashboard import TrainingDashboard\nfrom eva_dit.train import TrainConfig, Trainer'
 train = '''config = TrainConfig({store!r}, 'run', model_size='nano', max_steps=600, eval_every=20, log_every=2)
 dashboard = TrainingDashboard(Trainer(config))
 dashboard'''

@@ -19,8 +19,9 @@ from tqdm.auto import tqdm
 from .core import UserError, command, check_choice
 from .dit import DiTConfig, EvaDiT
 from .models import Model, named
-from .flow import Flow, Standardiser, token_cosine, velocity_ceiling, width_ceiling
+from .flow import Flow, Standardiser, token_cosine
 from .sampling import noise, predict_clean, sample
+from .ceiling import velocity_ceiling, width_ceiling
 
 # %% ../nbs/57_diagnosis.ipynb #e74a086c
 @dataclass
@@ -826,7 +827,8 @@ def _chosen(model_path, model, model_size, store, eva_dim, clip_dim, tokens, see
         if isinstance(kw.get('adapt'), str): made, kw = Model(made, kw['adapt'], grid or known.get('grid')), {**kw, 'adapt': None}
         return made, {**kw, **{k: v for k, v in dict(eva_dim=eva_dim, clip_dim=clip_dim, tokens=tokens).items() if v}}
     if model_path:
-        from eva_dit.training import Checkpoint, learning_rate
+        from eva_dit.runs import Checkpoint
+        from eva_dit.training import learning_rate
         c = Checkpoint(model_path)
         about = c.folder.parent.parent/'config.json'
         run = json.loads(about.read_text(encoding='utf8')) if about.exists() else {}
