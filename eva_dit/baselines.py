@@ -91,11 +91,10 @@ def mlp(clip_dim:int, # C
         eva_dim:int # E
        )->nn.Sequential: # (..., C) to (..., E)
     "Two hidden layers, token by token, and zeros at first"
-    net = nn.Sequential(nn.Linear(clip_dim, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(),
-                        nn.Linear(hidden, eva_dim))
-    nn.init.zeros_(net[-1].weight)
-    nn.init.zeros_(net[-1].bias)
-    return net
+    last = nn.Linear(hidden, eva_dim)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(clip_dim, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), last)
 
 def cosine_rate(step:int, # counted from 0
                 total:int, # steps

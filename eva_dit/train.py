@@ -24,7 +24,7 @@ from .callbacks import say
 from .ceiling import within_width
 from .core import UserError, check_choice, command, read_json
 from .dit import presets
-from .flow import Flow, outputs, token_spaces
+from .flow import Flow, predictions, token_spaces
 from .runs import find_checkpoint, is_run
 from .setup import Work, prepare, width_of
 from .store import loader
@@ -93,7 +93,7 @@ class TrainConfig:
         return compare(folder, now, then)
 
 # %% ../nbs/46_train.ipynb #d7360d5f
-_choices = dict(model_size=tuple(presets), training_mode=('patch_only', 'cls_patch'), prediction=(None, *outputs),
+_choices = dict(model_size=tuple(presets), training_mode=('patch_only', 'cls_patch'), prediction=(None, *predictions),
                 token_space=tuple(token_spaces), lr_schedule=lr_schedules, mixed_precision=('auto', 'no', 'bf16'),
                 gate=(None, 'on', 'off'), resume=(False, True, 'auto'))
 _positive = ('batch_size gradient_accumulation_steps num_epochs eval_every eval_num_samples save_every '
