@@ -18,11 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .core import whole_file
-from .store import StepSampler, fit_ridge, loader, with_one
+from .batches import StepSampler, loader
+from .ridge import fit_ridge, with_one
 
 # %% ../nbs/40_baselines.ipynb #7c2aae7d
 def evenly(idx:Tensor, # (n,)
-           most:int
+           most:int # how many
           )->Tensor:
     "At most so many of `idx`, evenly spaced"
     if len(idx) <= most: return idx
@@ -91,10 +92,10 @@ def mlp(clip_dim:int, # C
         eva_dim:int # E
        )->nn.Sequential: # (..., C) to (..., E)
     "Two hidden layers, token by token, and zeros at first"
-    last = nn.Linear(hidden, eva_dim)
+    first, second, last = nn.Linear(clip_dim, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, eva_dim)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.Linear(clip_dim, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), last)
+    return nn.Sequential(first, nn.GELU(), second, nn.GELU(), last)
 
 def cosine_rate(step:int, # counted from 0
                 total:int, # steps
@@ -132,7 +133,8 @@ def fit_mlp(store, # where from
     return {name: x.detach() for name, x in net.state_dict().items()}
 
 # %% ../nbs/40_baselines.ipynb #5275d543
-def checksum(tensors:dict)->str:
+def checksum(tensors:dict # by name
+            )->str:
     "Of names and numbers"
     h = hashlib.sha256()
     for name, x in sorted(tensors.items()):

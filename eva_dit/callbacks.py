@@ -30,7 +30,7 @@ from .runs import (append_line, checkpoint_name, cut_log, drop_old, find_checkpo
                           read_log, write_checkpoint)
 from .sampling import noise, sample
 from .saving import save_model
-from .store import with_one
+from .ridge import with_one
 from .training import Average, Callback, Clip, Tally, Trainer, locked_by_one
 
 # %% ../nbs/43_callbacks.ipynb #1df7ae62

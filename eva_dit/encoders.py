@@ -50,7 +50,13 @@ def open_image(file # a path, or a file that is open for reading bytes
         if im.width*im.height > limit: raise ValueError(f'{im.width} x {im.height} pixels are more than {limit:,}')
         if im.mode == 'F': raise ValueError('floating-point pixels: nothing says what is black and what is white')
         if im.mode.startswith('I'): im = _eight_bits(im)
-        return ImageOps.exif_transpose(im).convert('RGB')
+        im = ImageOps.exif_transpose(im)
+        return _on_white(im) if im.has_transparency_data else im.convert('RGB')
+
+def _on_white(im):
+    "What shows of a picture that is partly transparent, on a white page"
+    im = im.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
 
 def _eight_bits(im):
     "A grey image of 16 bits as one of 8"

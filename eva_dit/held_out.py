@@ -24,13 +24,15 @@ from .runs import Checkpoint
 class Subject:
     "What is evaluated: a model, what its output means, and the spaces that it works in"
     model: nn.Module            # called as model(x_t, t, cond) -> (B, N, E)
-    flow: Flow
-    eva_space: Standardiser
-    clip_space: Standardiser
+    flow: Flow                  # what its output means
+    eva_space: Standardiser     # of what it puts out
+    clip_space: Standardiser    # of its conditioning
     checkpoint: Checkpoint = None       # where it comes from, if from a run
 
     @property
-    def device(self): return self.eva_space.mean.device
+    def device(self):
+        "Where the model and its spaces are"
+        return self.eva_space.mean.device
 
     def about(self)->dict:
         "What `metrics.json` says of it"
@@ -66,7 +68,9 @@ def kinds_of(x # a store or the configuration of a model
     return (f'EVA tokens of {x.eva_dim} and CLIP tokens of {x.clip_dim} on a grid of {x.grid[0]} x {x.grid[1]} '
             f'{"with" if x.cls else "without"} CLS')
 
-def check_fit(ckpt:Checkpoint, store):
+def check_fit(ckpt:Checkpoint, # what is to be evaluated
+              store # on its tokens
+             ):
     "A `UserError` if the model was not trained on such tokens as this store's"
     expected, given = kinds_of(ckpt.model.config), kinds_of(store)
     if expected != given: raise UserError(f'The model expects {expected}, but {store.folder} gives {given}; '
@@ -108,7 +112,9 @@ def choose(store, # where from
                                  'and shuffling the conditioning takes two.')
     raise UserError(f'{store.folder} holds no {split} images; extract it with --held_out.')
 
-def images_of(subject:Subject, store, idx:Tensor,
+def images_of(subject:Subject, # whose space of the CLIP tokens is used
+              store, # where the images are
+              idx:Tensor, # their numbers, (n,)
               base:dict # of `fit_baselines`
              )->Images:
     "What belongs to each image"
@@ -117,7 +123,10 @@ def images_of(subject:Subject, store, idx:Tensor,
     return Images(idx, groups, idx[shuffle_between_groups(groups)], nearest, twins)
 
 # %% ../nbs/45_held_out.ipynb #34834d2c
-def known_images(ckpt:Checkpoint, store, images:Images)->str: # a sentence
+def known_images(ckpt:Checkpoint, # trained on another store
+                 store, # where the images are
+                 images:Images # of the evaluation
+                )->str: # a sentence
     "Which images are in the training split of the other store that the model was trained on?"
     here, place = 'The model was trained on another store', ckpt.config.chunked_embeddings_dir
     try: other = EmbeddingStore(place, store.cls)
@@ -136,7 +145,8 @@ def known_images(ckpt:Checkpoint, store, images:Images)->str: # a sentence
     return f'{here}, and none of the {n} images is in its training split under the same name.'
 
 def seen_in_training(ckpt, # a `Checkpoint`, or None
-                     store, images:Images,
+                     store, # where the images are
+                     images:Images, # of the evaluation
                      split:str='held_out' # of the images
                     )->list: # sentences
     "About images that the model may have been trained on"

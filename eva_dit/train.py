@@ -27,7 +27,7 @@ from .dit import presets
 from .flow import Flow, predictions, token_spaces
 from .runs import find_checkpoint, is_run
 from .setup import Work, prepare, width_of
-from .store import loader
+from .batches import loader
 from .training import Trainer, lr_schedules
 
 # %% ../nbs/46_train.ipynb #56422571

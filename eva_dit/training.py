@@ -20,7 +20,7 @@ from torch import Tensor
 from .core import UserError, check_choice, held_signals, locked
 from .flow import by_time_bin
 from .runs import append_line, check_folder
-from .store import StepSampler, loader
+from .batches import StepSampler, loader
 
 # %% ../nbs/42_training.ipynb #90cec902
 lr_schedules = 'cosine', 'constant', 'wsd'
