@@ -19,7 +19,8 @@ from fastcore.script import call_parse
 from safetensors.torch import load_file
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, check_space, free_folder, read_json, require_hub, whole_file, write_json
-from .encoders import Encoder, eva_encoder, check_eva_name, clip_encoder, open_image, place, precisions, preprocess
+from .encoders import Encoder, clip_encoder, open_image, place, precisions, preprocess
+from .eva_clip import check_eva_name, eva_encoder
 from .store import EmbeddingStore, assign_splits, dtypes, group_of, not_finite, pick_device, read_chunk, sha256, shard_name, split_of, write_manifest, write_shard
 
 # %% ../nbs/35_extraction.ipynb #2b7e582f
@@ -714,7 +715,6 @@ def eva_dit_extract(
     compile:bool=False, # compile the towers with torch.compile
     workers:int=4, # threads that decode
     device:str=None, # cpu or cuda (default: cuda if there is one)
-    trust_remote_code:bool=False, # run the Python code of an EVA-CLIP repository instead of the built-in architecture
     from_pickles:str=None, # instead of images: folder of pickle chunks of the original project
     verify:bool=False # instead of extracting: compare the store in output_dir with its checksums
 ):
@@ -727,7 +727,7 @@ def eva_dit_extract(
     with claim(_check_output(output_dir)):                       # loading towers takes a while: mistakes first
         device = pick_device(device or _own_device()); check_eva_name(eva_model)
         clip = place(clip_encoder(clip_model, clip_layer, pool), device, precision, compile)       # the smaller one first
-        eva = place(eva_encoder(eva_model, eva_weights, eva_tokens, pool, eva_image_size, trust_remote_code), device, precision, compile)
+        eva = place(eva_encoder(eva_model, eva_weights, eva_tokens, pool, eva_image_size), device, precision, compile)
         _say(extract(source, output_dir, eva, clip, batch_size, held_out, shard_size, dtype, workers))
 
 # %% ../nbs/35_extraction.ipynb #411e1ff7
