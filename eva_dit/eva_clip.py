@@ -11,7 +11,7 @@ __all__ = ['anchors', 'renames', 'left_out', 'eva_clip_large', 'telltales', 'con
            'load_pair', 'text_tower']
 
 # %% ../nbs/31_eva_clip.ipynb #3f8cb032
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -324,9 +324,7 @@ def from_hub(repo # on the Hub
     folder = hub_folder(repo, ['*config.json'], has_config, way_out)
     if not has_config(folder): raise UserError(f'{repo} has no config.json, so it is no EVA-CLIP model; {way_out}.')
     configured(folder)
-    found = from_folder(hub_folder(repo, patterns, weight_files, way_out))
-    found.name = found.weights = repo
-    return found
+    return replace(from_folder(hub_folder(repo, patterns, weight_files, way_out)), name=repo, weights=repo)
 
 # %% ../nbs/31_eva_clip.ipynb #411b6e53
 def check_eva_name(name:str # an EVA model of open_clip, EVA-CLIP-8B or 18B, a local file or folder, a Hub id, or 'demo'
@@ -368,15 +366,12 @@ def find_eva(name:str, # as for `eva_encoder`
         if path.is_file(): return from_file(where, name if known else None)
         if known and not path.is_dir():
             raise UserError(f'There is no checkpoint file {where}; give --eva_weights another file, a folder or a tag.')
-        found = from_folder(path)
-        found.name, found.weights = name, where
-        return found
+        return replace(from_folder(path), name=name, weights=where)
     if '/' in where: return from_hub(where)
     file, colors = tag_file(name, where)
-    found = from_file(file, name)
-    found.weights, found.colors = where, colors
-    return found
+    return replace(from_file(file, name), weights=where, colors=colors)
 
+# %% ../nbs/31_eva_clip.ipynb #aa339b87
 def eva_encoder(name:str='EVA02-E-14-plus', # an EVA model of open_clip, EVA-CLIP-8B or 18B, file, folder, Hub id, demo
                 weights:str=None, # a pretrained tag, a local file or folder, or 'random'; the model's first tag if None
                 tokens:str='normed', # after the trunk's last norm (normed), or before (raw)
