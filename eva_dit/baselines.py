@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['evenly', 'fit_baselines', 'linear_velocity', 'nearest_training', 'mlp', 'cosine_rate', 'fit_mlp', 'checksum',
-           'cached']
+           'cached', 'ridge_of']
 
 # %% ../nbs/40_baselines.ipynb #fea98da5
 import hashlib
@@ -18,11 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .core import whole_file
-from .store import StepSampler, fit_ridge, loader, with_one
+from .batches import StepSampler, loader
+from .ridge import fit_ridge, with_one
 
 # %% ../nbs/40_baselines.ipynb #7c2aae7d
 def evenly(idx:Tensor, # (n,)
-           most:int
+           most:int # how many
           )->Tensor:
     "At most so many of `idx`, evenly spaced"
     if len(idx) <= most: return idx
@@ -91,11 +92,10 @@ def mlp(clip_dim:int, # C
         eva_dim:int # E
        )->nn.Sequential: # (..., C) to (..., E)
     "Two hidden layers, token by token, and zeros at first"
-    net = nn.Sequential(nn.Linear(clip_dim, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(),
-                        nn.Linear(hidden, eva_dim))
-    nn.init.zeros_(net[-1].weight)
-    nn.init.zeros_(net[-1].bias)
-    return net
+    first, second, last = nn.Linear(clip_dim, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, eva_dim)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(first, nn.GELU(), second, nn.GELU(), last)
 
 def cosine_rate(step:int, # counted from 0
                 total:int, # steps
@@ -133,7 +133,8 @@ def fit_mlp(store, # where from
     return {name: x.detach() for name, x in net.state_dict().items()}
 
 # %% ../nbs/40_baselines.ipynb #5275d543
-def checksum(tensors:dict)->str:
+def checksum(tensors:dict # by name
+            )->str:
     "Of names and numbers"
     h = hashlib.sha256()
     for name, x in sorted(tensors.items()):
@@ -158,3 +159,23 @@ def cached(name:str, # of the kind
         with whole_file(path) as part: save_file(made, part, dict(checksum=checksum(made)))
     except (OSError, SafetensorError): pass                     # read-only or full: then it is made again next time
     return made
+
+# %% ../nbs/40_baselines.ipynb #a160b308
+def ridge_of(store, # where from
+             spaces, # of EVA and CLIP tokens
+             images:Tensor, # numbers of the images to fit on, (n,)
+             folder, # where it is kept if it cannot be shared with the evaluation
+             notes:list # takes a sentence if not all images were used
+            )->Tensor: # (C + 1, E)
+    "The ridge map from CLIP to EVA tokens, fitted once"
+    N, C, E = store.grid[0]*store.grid[1] + store.cls, store.clip_dim + 1, store.eva_dim
+    most = max(64, int(5e11/(N*C*(C + E))))
+    of = [store.identity(), store.cls, type(spaces[0]).__name__, *(x.tolist() for s in spaces for x in (s.mean, s.std))]
+    if len(images) <= most and torch.equal(images, store.indices('train')):
+        return cached('baselines', of, lambda: fit_baselines(store, *spaces), getattr(store, 'folder', folder))['ridge']
+    part = evenly(images, most)
+    if len(part) < len(images):
+        notes.append(f'The ridge baseline that is shown while training was fitted on {most:,} of the {len(images):,} '
+                     'training images.')
+    def fit(): return dict(ridge=fit_ridge(store, *spaces, indices=part)[0])
+    return cached('ridge', [*of, len(images), len(part)], fit, folder)['ridge']

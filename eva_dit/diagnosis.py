@@ -19,8 +19,9 @@ from tqdm.auto import tqdm
 from .core import UserError, command, check_choice
 from .dit import DiTConfig, EvaDiT
 from .models import Model, named
-from .flow import Flow, Standardiser, token_cosine, velocity_ceiling, width_ceiling
+from .flow import Flow, Standardiser, token_cosine
 from .sampling import noise, predict_clean, sample
+from .ceiling import velocity_ceiling, width_ceiling
 
 # %% ../nbs/57_diagnosis.ipynb #e74a086c
 @dataclass
@@ -773,7 +774,7 @@ def _subject(model, eva_dim, clip_dim, tokens, flow, store, adapt, recipe, cls, 
     if ours:
         eva_dim, clip_dim, tokens = eva_dim or ours.eva_dim, clip_dim or ours.clip_dim, tokens or (ours.frames*ours.grid[0], ours.grid[1])
         cls, aligned, sandwich = (a if a is not None else b for a, b in ((cls, ours.cls), (aligned, ours.cond_tokens is not None), (sandwich, True)))
-        if rope is None and ours.frames == 1 and hasattr(model, 'rope'): rope = model.rope.table
+        if rope is None and ours.frames == 1 and hasattr(model, 'rope'): rope = model.rope.table()
     if store is not None: eva_dim, clip_dim, tokens, cls = eva_dim or store.eva_dim, clip_dim or store.clip_dim, tokens or store.grid, store.cls if cls is None else cls
     if not eva_dim or not clip_dim or not tokens: raise UserError('Say what the model takes: eva_dim, clip_dim and tokens (a number, or rows and columns); on the command line, --eva_dim, --clip_dim and --tokens, or --embeddings_dir.')
     if isinstance(tokens, int): tokens, cls = _as_grid(tokens, cls)
@@ -826,7 +827,8 @@ def _chosen(model_path, model, model_size, store, eva_dim, clip_dim, tokens, see
         if isinstance(kw.get('adapt'), str): made, kw = Model(made, kw['adapt'], grid or known.get('grid')), {**kw, 'adapt': None}
         return made, {**kw, **{k: v for k, v in dict(eva_dim=eva_dim, clip_dim=clip_dim, tokens=tokens).items() if v}}
     if model_path:
-        from eva_dit.training import Checkpoint, learning_rate
+        from eva_dit.runs import Checkpoint
+        from eva_dit.training import learning_rate
         c = Checkpoint(model_path)
         about = c.folder.parent.parent/'config.json'
         run = json.loads(about.read_text(encoding='utf8')) if about.exists() else {}

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['measures', 'levels', 'score_names', 'budgets', 'ways', 'thresholds', 'token_scores', 'match_ranks', 'image_scores',
            'named_ranks', 'effective_rank', 'linear_cka', 'Moments', 'draw_again', 'middle', 'Bootstrap', 'Counted',
-           'count_calls', 'cost_plan', 'shuffle_between_groups', 'Summary', 'Structure', 'sum_up_texts', 'table_of',
-           'verdict_word', 'above_trivial', 'headline', 'velocity_findings', 'ceiling_findings', 'findings']
+           'count_calls', 'cost_plan', 'Summary', 'Structure', 'sum_up_texts', 'table_of', 'verdict_word',
+           'above_trivial', 'headline', 'velocity_findings', 'ceiling_findings', 'findings']
 
 # %% ../nbs/50_metrics.ipynb #7a9ad732
 from functools import lru_cache
@@ -138,7 +138,7 @@ class Moments:
 # %% ../nbs/50_metrics.ipynb #70ebe7aa
 def draw_again(n:int, # units
                times:int, # how often
-               seed:int=0
+               seed:int=0 # of what is drawn
               )->Tensor: # (times, n), float64: how often each unit was drawn
     "Draw `n` of `n` units with replacement"
     drawn = torch.randint(n, (times, n), generator=torch.Generator().manual_seed(seed))
@@ -178,7 +178,8 @@ budgets = 1, 2, 4, 8, 16, 32, 50                        # model calls
 
 class Counted:
     "A model that counts its calls"
-    def __init__(self, model): self.model, self.calls = model, 0
+    def __init__(self, model): # model(x_t, t, cond)
+        self.model, self.calls = model, 0
 
     def __call__(self, *args):
         self.calls += 1
@@ -201,15 +202,6 @@ def cost_plan(solver:str # one of `solvers`
     most = [[n for n in calls if calls[n] <= budget] for budget in budgets]
     return tuple(dict(steps=n) for n in dict.fromkeys(fits[-1] for fits in most if fits))
 
-# %% ../nbs/50_metrics.ipynb #037ec287
-def shuffle_between_groups(groups:list # group of each image
-                          )->Tensor: # (n,), for each image the number of another one, of another group if possible
-    "A permutation without fixed points that leaves groups, if no group is more than half of all"
-    order = torch.tensor(sorted(range(len(groups)), key=groups.__getitem__), dtype=torch.long)
-    other = torch.empty_like(order)
-    other[order] = order.roll(len(groups)//2)
-    return other
-
 # %% ../nbs/50_metrics.ipynb #7020c8f5
 class Summary:
     "Means of what was measured on images, with their intervals, as `metrics.json` has them"
@@ -218,7 +210,8 @@ class Summary:
                  ways:list # names of the columns
                 ):
         self.groups, self.ways, self.boot = groups, ways, Bootstrap(groups)
-        self.metrics = dict(intervals={}, images=len(groups), groups=self.boot.groups, interval_unit=self.boot.unit)
+        about = dict(images=len(groups), groups=self.boot.groups, interval_unit=self.boot.unit)
+        self.metrics:dict = dict(intervals={}, **about)
 
     def bootstrap(self, index=None): # places of the images, (n,); all, if None
         "For all images, or for some of them"
@@ -279,7 +272,7 @@ class Structure:
     "Effective rank and CKA of several ways, with intervals"
     def __init__(self,
                  ways:list, # names, without the true tokens
-                 images:int,
+                 images:int, # how many
                  tokens:int, # of an image
                  dim:int, # E
                  device=None # where sums are kept
@@ -308,7 +301,7 @@ class Structure:
             m['intervals'][name] = {k: dict(std=None, low=low, high=high) for k, low, high in ends}
 
 # %% ../nbs/50_metrics.ipynb #96a7698a
-def sum_up_texts(summary:Summary,
+def sum_up_texts(summary:Summary, # which is added to
                  tower, # text(texts) -> (n, D), unit norm; and its name
                  gallery:dict, # joint: true and generated images, (n, ways + 1, D); index: their places, (n,)
                  samples:list, # of these images: dicts with caption and group
@@ -355,12 +348,14 @@ def verdict_word(similarity:float # EVA similarity
     "The word for an EVA similarity"
     return next((word for level, word in reversed(thresholds.items()) if similarity > level), 'not good')
 
-def above_trivial(m:dict)->bool:
+def above_trivial(m:dict # metrics
+                 )->bool:
     "Are samples and first guesses clearly above the mean token, and above samples with shuffled conditioning?"
     c = m['eva_similarity_centred']
     return min(c['dit_ode'], c['dit_one_step']) > max(c['mean_token'], c['shuffled']) + .02
 
-def headline(m:dict)->tuple: # good, mixed or bad; a sentence
+def headline(m:dict # metrics
+            )->tuple: # good, mixed or bad; a sentence
     "Is the DiT right?"
     if any('NOT HELD OUT' in note for note in m['notes']):
         return 'bad', 'Not known: it was trained on images that it is evaluated on.'
@@ -373,14 +368,16 @@ def headline(m:dict)->tuple: # good, mixed or bad; a sentence
     return 'mixed', 'Not yet: it has learned the task, but a baseline is still better.'
 
 # %% ../nbs/50_metrics.ipynb #c32978d3
-def velocity_findings(v:dict)->list:
+def velocity_findings(v:dict # of the metrics: t, model, trivial, linear
+                     )->list:
     "Where the velocity is worse than it should be"
     words = dict(trivial='BELOW the trivial value: worse there than the best multiple of x_t.',
                  linear='below the linear optimum: a linear map of x_t and the CLIP token would do better there.')
     out = []
     for kind, word in words.items():
         behind = [f'{t:g}' for t, mine, other in zip(v['t'], v['model'], v[kind]) if mine < other]
-        if behind: out.append((False, f'At t = {", ".join(behind)} the velocity is {word}'))
+        where = 'At every t' if len(behind) == len(v['t']) else f'At t = {", ".join(behind)}'
+        if behind: out.append((False, f'{where} the velocity is {word}'))
     return out
 
 def ceiling_findings(z # the ceiling's metrics, or None

@@ -24,11 +24,16 @@ def theme(ink:str='#1c1e21', # color of text and axes
          ):
     "What is around a figure"
     parts = 'text.color', 'axes.edgecolor', 'axes.labelcolor', 'axes.titlecolor', 'xtick.color', 'ytick.color'
-    same = {'svg.fonttype': 'none', 'svg.hashsalt': 'eva_dit'}               # the same numbers, the same file
-    faces = {f'{what}.facecolor': paper for what in ('figure', 'axes', 'savefig')}
-    return rc_context({**dict.fromkeys(parts, ink), **faces, **same, 'legend.framealpha': 0, 'legend.fontsize': 8})
+    settings:dict = dict.fromkeys(parts, ink)
+    for what in ('figure', 'axes', 'savefig'): settings[f'{what}.facecolor'] = paper
+    settings |= {'svg.fonttype': 'none', 'svg.hashsalt': 'eva_dit'}          # the same numbers, the same file
+    return rc_context({**settings, 'legend.framealpha': 0, 'legend.fontsize': 8})
 
-def new_axes(title:str, xlabel:str, ylabel:str, **kwargs)->tuple: # Figure, Axes
+def new_axes(title:str, # above the axes
+             xlabel:str, # of the horizontal axis
+             ylabel:str, # of the vertical axis
+             **kwargs # for `set` of the axes
+            )->tuple: # Figure, Axes
     "A figure with one pair of axes"
     fig = Figure(figsize=(4.8, 3.2), layout='constrained')
     ax = fig.add_subplot()
@@ -38,7 +43,9 @@ def new_axes(title:str, xlabel:str, ylabel:str, **kwargs)->tuple: # Figure, Axes
     return fig, ax
 
 # %% ../nbs/01_pages.ipynb #ac9d0bf7
-def plain(text:str, most:int=40)->str:
+def plain(text:str, # such as the name of a model
+          most:int=40 # letters
+         )->str:
     "Short enough for a legend; a dollar sign in a name is no formula"
     return (text if len(text) < most else text[:most - 2] + '...').replace('$', r'\$')
 
@@ -48,7 +55,7 @@ def label(name:str, # of the model; empty if there is only one
     "What a line shows, and whose"
     return f'{plain(name)}: {what}' if name else what
 
-def saved(fig:Figure,
+def saved(fig:Figure, # drawn in a `theme`
           form:str # svg, png or pdf
          )->bytes:
     "A figure as a file, without a date"
@@ -58,7 +65,9 @@ def saved(fig:Figure,
     return buffer.getvalue()
 
 # %% ../nbs/01_pages.ipynb #d056b15d
-def data_uri(data:bytes, kind:str)->str:
+def data_uri(data:bytes, # of an image file
+             kind:str # such as png or svg+xml
+            )->str:
     "A file inside a page"
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
@@ -84,7 +93,7 @@ def rendered(template:str, # name of a file in `eva_dit/static`
     return environment.get_template(template).render(**values)
 
 # %% ../nbs/01_pages.ipynb #32f3710e
-@dataclass
+@dataclass(repr=False)
 class Table:
     "Rows of numbers; the best of the first columns is bold, an interval stands below the first number"
     columns: list               # titles
@@ -94,6 +103,7 @@ class Table:
 
     @property
     def best(self)->set: # of (title, number of the column)
+        "The largest numbers of the first columns"
         best = set()
         for i in range(self.cosines):
             known = {title: row[i] for title, row in self.rows.items() if row[i] is not None}
@@ -101,6 +111,8 @@ class Table:
         return best
 
     def _repr_html_(self): return rendered('table.html', table=self)
+
+    def __repr__(self): return str(self)
 
     def __str__(self):
         width, widths = max(map(len, self.rows)), [max(9, len(title)) + 2 for title in self.columns]
@@ -112,7 +124,9 @@ class Table:
         return '\n'.join(lines)
 
 # %% ../nbs/01_pages.ipynb #ed636b33
-def draw_table(sentence:str, table:Table)->Figure:
+def draw_table(sentence:str, # above it
+               table:Table # what is drawn
+              )->Figure:
     "A sentence above a table, as a picture"
     left, step, n = .115*max(map(len, table.rows)) + .4, 1.15, len(table.rows)
     width, height = left + step*len(table.columns), .3*n + 1.3
