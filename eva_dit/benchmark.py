@@ -19,7 +19,8 @@ from .core import UserError, check_space, command, write_json
 from .store import EmbeddingStore, write_manifest, write_shard
 from .batches import StepSampler, loader
 from .dit import DiTConfig, EvaDiT, cost, swiglu_width
-from .encoders import clip_encoder, eva_encoder, place, open_image, preprocess
+from .encoders import clip_encoder, place, open_image, preprocess
+from .eva_clip import eva_encoder
 from .extraction import extract
 from .flow import Flow
 from .sampling import sample

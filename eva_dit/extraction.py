@@ -323,7 +323,7 @@ def complete(job:Job, names:list, seen:Seen)->EmbeddingStore:
     about = dict(grid=list(job.eva.grid), encoders=job.encoders(), source=source.name, plan=job.label, found=seen.found,
                  rejected=rejected, rejected_why=dict(sorted(why.items())), ignored=dict(sorted(seen.ignored.items())),
                  captions=sum(bool(s['caption']) for s in samples), read_as=source.choices, leaks=leaks_in(samples),
-                 preprocessing='centre square, bicubic antialiased, transparency on white, CLIP mean and deviation')
+                 preprocessing='centre square, bicubic antialiased, transparency on white, own mean and deviation')
     pictures = pictures_of(job, chosen_samples(names, infos))
     files = dict(thumbnails=write_small_file(out, 'thumbnails', pictures)) if pictures else {}
     write_manifest(out, names, files=files, **about)

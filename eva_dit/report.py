@@ -21,7 +21,8 @@ from fastcore.script import Param, call_parse
 from matplotlib import colormaps, rcParams
 from matplotlib.figure import Figure
 from .core import UserError, check_choice, command, free_folder, locked, whole_file, write_json
-from .encoders import centre_square, open_image, text_tower
+from .encoders import centre_square, open_image
+from .eva_clip import text_tower
 from .evaluation import Evaluation, EvaluationSettings, evaluate
 from .flow import Flow
 from .metrics import Bootstrap, above_trivial, budgets, findings, headline, table_of, thresholds, ways
