@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from .core import UserError
+from .inside import over_heads
 from .subject import (Subject, apart, asked, awake, check, copied, fact, fault, kept, moved, orders, picked,
                              responses, sound, unknown)
 
@@ -219,6 +220,7 @@ def tokens_see_each_other(s):
     R[i, picks] = 0
     ratio = (R.max()/own).item()
     text = f'others answer up to {ratio:.1e} times as strongly as the token itself (limit 1e-06)'
+    if ratio < 1e-6 and over_heads(s): return fault(ratio, f'{text}; {over_heads(s)}', 'transpose(1, 2) to (B, H, N, P) first')
     if ratio < 1e-6: return fault(ratio, text, 'over which dim attention runs: tokens must be dim -2 of queries, keys '
                                   'and values (B, H, N, P), not the heads; whether its result is added')
     felt = R > 1e-7*R.max()

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['products', 'softmaxes', 'normalised', 'operands', 'learns', 'Attention', 'Watch', 'watched', 'Rows', 'among_tokens',
-           'row_of_places', 'Nudge', 'goes_back_to', 'is_table', 'tables', 'place_scores', 'left_by', 'way', 'ways',
-           'touched', 'takes_null', 'reached', 'matters', 'gradients_of', 'training_loss', 'matrices', 'gradient',
-           'redrawn']
+           'row_of_places', 'Nudge', 'over_heads', 'goes_back_to', 'is_table', 'tables', 'place_scores', 'left_by',
+           'way', 'ways', 'touched', 'takes_null', 'reached', 'matters', 'gradients_of', 'training_loss', 'matrices',
+           'gradient', 'redrawn']
 
 # %% ../nbs/17_inside.ipynb #5e590e2f
 from dataclasses import dataclass
@@ -153,6 +153,15 @@ class Nudge(TorchFunctionMode):
         else: right = func in products and args[0].ndim - 1 in normalised(args[0])
         return right and out.ndim > 2 and out.shape[-2] == self.length
 
+def over_heads(s:Subject # the network
+              )->str: # empty if it does not
+    "Does torch's attention run over the heads of each token? Then its queries are (B, N, H, P)"
+    for a in watched(s).attentions:
+        if len(a.queries) == 4 and a.queries[1] >= s.tokens > a.queries[2]:
+            return (f'scaled_dot_product_attention is given queries {a.queries} and keys {a.keys}: it attends over dim -2, '
+                    f'the {a.queries[2]} heads of each token')
+    return ''
+
 def goes_back_to(s:Subject, # the network
                  length:int # tokens in its attention
                 )->int: # tokens; None if it cannot be seen
@@ -176,11 +185,16 @@ def is_table(x:Tensor, # a buffer or parameter
     if x.ndim < 2 or not x.is_floating_point() or x.shape[-1] < 8: return False
     return rows <= x.shape[-2] <= rows + 8 and x.numel() == x.shape[-2]*x.shape[-1]
 
-def tables(s:Subject # the network
+def tables(s:Subject, # the network
+           rows:int=None # places, if not those of the grid
           )->dict: # name to tensor
-    "Buffers and parameters that could hold the places of the grid"
-    both = [*s.network.named_buffers(), *s.network.named_parameters()]
-    return {own_name(n): x.detach() for n, x in both if is_table(x, s.places)}
+    "Buffers and parameters that could hold the places of the grid; weights of layers are none"
+    found = {}
+    for name, module in s.network.named_modules():
+        for own, x in (*module.named_buffers(recurse=False), *module.named_parameters(recurse=False)):
+            weight = own == 'weight' and not isinstance(module, nn.Embedding)
+            if not weight and is_table(x, rows or s.places): found[own_name(f'{name}.{own}')] = x.detach()
+    return found
 
 def place_scores(s:Subject, # the network
                  found:Rows # its first attention among tokens
@@ -190,9 +204,8 @@ def place_scores(s:Subject, # the network
     if rows is None: return None
     widths = {p.shape[0] for p in s.named.values() if p.ndim == 1}
     with awake(s):
-        for x in (*s.network.buffers(), *s.network.parameters()):
-            could_be = is_table(x, s.places) or is_table(x, found.length)
-            if could_be and x.shape[-1] in widths: x.zero_()              # added to tokens, and not a table of angles
+        for x in (*tables(s).values(), *tables(s, found.length).values()):
+            if x.shape[-1] in widths: x.zero_()                           # added to tokens, and not a table of angles
         x_t, t, cond = s.inputs(1, seed=55, flat=True)
         with Watch() as seen: asked(s, x_t[:, :1].repeat(1, s.tokens, 1), t, cond)
     if found.index >= len(seen.attentions): return None
