@@ -1,136 +1,336 @@
-"Checks that are not notebooks: python .ci/checks.py imports | requirements | readme | docs | links | api | demo FOLDER [FOLDER of --no_gate]"
-import ast, dataclasses, importlib, inspect, json, re, subprocess, sys, tempfile
+"""Checks that are not notebooks: python .ci/checks.py CHECK
+
+    imports | requirements | readme | docs | links | api | light | flags | version [TAG]
+    demo FOLDER [FOLDER of --no_gate] | package FOLDER of sdist and wheel
+
+A check is a function that yields what is wrong, one line each."""
+import ast
+import dataclasses
+import importlib
+import inspect
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
 from configparser import ConfigParser
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-root = Path(__file__).parents[1]
+import changelog
+from notebooks import all_notebooks, read, root, source, title
+
+library = root/'eva_dit'
+
+
+def settings():
+    "What settings.ini says"
+    cfg = ConfigParser(delimiters=['='])
+    cfg.read(root/'settings.ini', encoding='utf8')
+    return cfg['DEFAULT']
+
+
+# What imports what
 
 def module_numbers():
     "The number of each module, from the name of the notebook that exports it"
     numbers = {}
-    for nb in sorted((root/'nbs').glob('[0-9][0-9]_*.ipynb')):
-        source = '\n'.join(''.join(c['source']) for c in json.loads(nb.read_text())['cells'])
-        exp = re.search(r'^#\|\s*default_exp\s+(\w+)', source, re.M)
-        if exp: numbers[exp[1]] = int(nb.name[:2])
+    for path in sorted((root/'nbs').glob('[0-9][0-9]_*.ipynb')):
+        text = '\n'.join(source(cell) for cell in read(path)['cells'])
+        exported = re.search(r'^#\|\s*default_exp\s+(\w+)', text, re.M)
+        if exported: numbers[exported[1]] = int(path.name[:2])
     return numbers
 
-def imported(path):
-    "Modules of this package that a file imports, anywhere in it, from its syntax tree"
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or '').split('.')[0] == 'eva_dit'):
-            name = node.module or ''
-            name = name.removeprefix('eva_dit').lstrip('.')
-            yield from [name.split('.')[0]] if name else [a.name for a in node.names]
-        elif isinstance(node, ast.Import):
-            yield from (a.name.split('.')[1] for a in node.names if a.name.startswith('eva_dit.'))
+
+def own_modules(node):
+    "Modules of this package that one statement imports"
+    if isinstance(node, ast.Import):
+        return [a.name.split('.')[1] for a in node.names if a.name.startswith('eva_dit.')]
+    module = node.module or ''
+    if not node.level and module.split('.')[0] != 'eva_dit': return []
+    within = module.removeprefix('eva_dit').lstrip('.')
+    return [within.split('.')[0]] if within else [a.name for a in node.names]
+
 
 def imports():
-    "A module imports only from modules of lower-numbered notebooks"
+    "A module imports only from modules of lower-numbered notebooks, lazy imports included"
     numbers = module_numbers()
-    wrong = [f'{m}.py ({n:02}) imports {i} ({numbers.get(i, "no notebook")})' for m, n in numbers.items()
-             for i in imported(root/'eva_dit'/f'{m}.py') if numbers.get(i, 99) >= n]
-    orphans = [p.name for p in (root/'eva_dit').glob('*.py') if p.stem not in numbers and not p.name.startswith('_')]
-    return wrong + [f'{o} has no notebook' for o in orphans]
+    for module, number in numbers.items():
+        for node in ast.walk(ast.parse((library/f'{module}.py').read_text(encoding='utf8'))):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)): continue
+            for other in own_modules(node):
+                at = numbers.get(other, 'no notebook')
+                if numbers.get(other, 99) >= number: yield f'{module}.py ({number:02}) imports {other} ({at})'
+    for path in library.glob('*.py'):
+        if path.stem not in numbers and not path.name.startswith('_'): yield f'{path.name} has no notebook'
+
+
+class Needed(ast.NodeVisitor):
+    "Collects the packages that a file cannot do without: those tried with `except ImportError` may be missing"
+    def __init__(self): self.packages = set()
+
+    def visit_Import(self, node): self.packages |= {a.name.split('.')[0] for a in node.names}
+
+    def visit_ImportFrom(self, node):
+        if not node.level: self.packages.add(node.module.split('.')[0])
+
+    def visit_Try(self, node):
+        optional = any(isinstance(h.type, ast.Name) and h.type.id == 'ImportError' for h in node.handlers)
+        for child in ast.iter_child_nodes(node):
+            if not (optional and child in node.body): self.visit(child)
+
+
+def plain(requirement):
+    "The name of a requirement or distribution, as pip compares names"
+    return re.split(r'[<>=!~\[]', requirement)[0].lower().replace('_', '-')
+
 
 def requirements():
-    "Every package that the library imports is a runtime requirement in settings.ini, but for those that it can do without (`except ImportError`)"
-    cfg = ConfigParser(delimiters=['=']); cfg.read(root/'settings.ini')
-    normal = lambda s: re.split(r'[<>=!~\[]', s)[0].lower().replace('_', '-')
-    required = {normal(r) for r in cfg['DEFAULT']['requirements'].split()}
-    trees = {p.name: ast.parse(p.read_text()) for p in (root/'eva_dit').glob('*.py')}
-    for t in trees.values():                                           # what may be missing is not required
-        for n in ast.walk(t):
-            if isinstance(n, ast.Try) and any(getattr(h.type, 'id', '') == 'ImportError' for h in n.handlers): n.body = []
-    roots = {(name, (n.module if isinstance(n, ast.ImportFrom) else a.name).split('.')[0]) for name, t in trees.items() for n in ast.walk(t)
-             if isinstance(n, ast.Import) or isinstance(n, ast.ImportFrom) and not n.level for a in n.names}
-    dists = packages_distributions()
-    return [f'{name} imports {r}, which is no runtime requirement' for name, r in sorted(roots)
-            if r not in sys.stdlib_module_names | {'eva_dit'} and not required & {normal(d) for d in dists.get(r, [])}]
+    "Every package that the library imports is a runtime requirement in settings.ini"
+    required = {plain(r) for r in settings()['requirements'].split()}
+    provided_by = packages_distributions()
+    for path in sorted(library.glob('*.py')):
+        needed = Needed()
+        needed.visit(ast.parse(path.read_text(encoding='utf8')))
+        for package in sorted(needed.packages - sys.stdlib_module_names - {'eva_dit'}):
+            if not required & {plain(d) for d in provided_by.get(package, [])}:
+                yield f'{path.name} imports {package}, which is no runtime requirement'
+
+
+def light():
+    "The transformer is there in three seconds, without what only towers and dashboards need"
+    heavy = 'transformers', 'open_clip', 'timm', 'plotly', 'IPython', 'ipywidgets', 'skimage'
+    start = time.time()
+    importlib.import_module('eva_dit.dit')
+    took = time.time() - start
+    print(f'import eva_dit.dit: {took:.1f} s')
+    if took > 3: yield f'import eva_dit.dit takes {took:.1f} s, and 3 are allowed'
+    for module in heavy:
+        if module in sys.modules: yield f'import eva_dit.dit imports {module}'
+
+
+# Text: README, pages, links, saved outputs
 
 def readme():
-    "README.md is what index.ipynb makes"
-    with tempfile.TemporaryDirectory() as d:
-        subprocess.run([sys.executable, root/'.ci/readme.py', f'{d}/README.md'], check=True)
-        same = Path(f'{d}/README.md').read_text() == (root/'README.md').read_text()
-    images = [i for i in re.findall(r'\]\((?![a-z]+:|#)([^)#\s]+)', (root/'README.md').read_text()) if not (root/i).exists()]
-    return ([] if same else ['README.md differs from nbs/index.ipynb; run python .ci/readme.py']) + [f'README.md points to {i}, which is not there' for i in images]
+    "README.md is what index.ipynb makes, and the files that it points to are there"
+    text = (root/'README.md').read_text(encoding='utf8')
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)/'README.md'
+        subprocess.run([sys.executable, root/'.ci/readme.py', made], check=True)
+        if made.read_text(encoding='utf8') != text:
+            yield 'README.md differs from nbs/index.ipynb; run python .ci/readme.py'
+    for target in re.findall(r'\]\((?![a-z]+:|#)([^)#\s]+)', text):
+        if not (root/target).exists(): yield f'README.md points to {target}, which is not there'
+
 
 def docs():
-    "nbdev can turn every notebook into a page (cells that import are run for this, so they must do nothing else)"
-    r = subprocess.run([sys.executable, '-c', 'from nbdev.serve import proc_nbs; proc_nbs(force=True)'], cwd=root, capture_output=True, text=True)
-    mixed = re.findall(r'Found cells containing imports and other code.*?\n---\n(.*?)\n', r.stderr)
-    return ([r.stderr.strip().splitlines()[-1]] if r.returncode else []) + [f'a cell imports and does other work: {m}' for m in mixed]
+    "nbdev can turn every notebook into a page; it runs cells that import, so they must do nothing else"
+    command = [sys.executable, '-c', 'from nbdev.serve import proc_nbs; proc_nbs(force=True)']
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    if run.returncode: yield run.stderr.strip().splitlines()[-1]
+    for cell in re.findall(r'Found cells containing imports and other code.*?\n---\n(.*?)\n', run.stderr):
+        yield f'a cell imports and does other work: {cell}'
+
+
+def dead_links(path, cell):
+    "Links of one cell of Markdown that lead nowhere"
+    text = re.sub(r'`[^`]*`|^```.*?^```', '', source(cell), flags=re.M | re.S)
+    for target in re.findall(r'\]\(([^)#\s]+)', text):
+        outside = re.match(r'[a-z]+:', target)
+        if not outside and not (path.parent/re.sub(r'\.html$', '.ipynb', target)).exists():
+            yield f'points to {target}, which is not there'
+
+
+def bad_outputs(cell):
+    "What is wrong with the saved outputs of one cell"
+    for output in cell.get('outputs', []):
+        saved = json.dumps(output)
+        place = re.search(r'/(?:work|root|tmp|home|Users)/[\w.-]+', saved)
+        what = f'the saved output of the cell "{title(cell)}"'
+        if output['output_type'] == 'error': yield f'{what} is an error'
+        if len(saved) > 200_000: yield f'{what} has {len(saved)//1000} kB, more than 200'
+        if place: yield f'{what} names {place[0]}, a place on one machine'
+
 
 def links():
-    "What the text of a notebook links to or shows is there; saved outputs are whole, small, and name no folder of one machine"
-    wrong = []
-    for nb in sorted((root/'nbs').rglob('*.ipynb')):
-        if '.ipynb_checkpoints' in nb.parts: continue
-        for c in json.loads(nb.read_text(encoding='utf8'))['cells']:
-            source, name = ''.join(c['source']), nb.relative_to(root)
-            if c['cell_type'] == 'markdown':
-                for target in re.findall(r'\]\(([^)#\s]+)', re.sub(r'`[^`]*`|^```.*?^```', '', source, flags=re.M | re.S)):
-                    if not re.match(r'[a-z]+:', target) and not (nb.parent/re.sub(r'\.html$', '.ipynb', target)).exists(): wrong.append(f'{name} points to {target}, which is not there')
-            for o in c.get('outputs', []):
-                saved, words = json.dumps(o), source.strip().split(chr(10))[0]
-                if o['output_type'] == 'error': wrong.append(f'{name}: the saved output of the cell "{words}" is an error')
-                if len(saved) > 200_000: wrong.append(f'{name}: the saved output of the cell "{words}" has {len(saved)//1000} kB, more than 200')
-                if place := re.search(r'/(?:work|root|tmp|home|Users)/[\w.-]+', saved): wrong.append(f'{name}: the saved output of the cell "{words}" names {place[0]}, a place on one machine')
-    return wrong
+    "What the text of a notebook links to is there; saved outputs are whole, small, and name no folder of one machine"
+    for path in all_notebooks():
+        name = path.relative_to(root/'nbs')
+        for cell in read(path)['cells']:
+            found = dead_links(path, cell) if cell['cell_type'] == 'markdown' else bad_outputs(cell)
+            yield from (f'{name}: {words}' for words in found)
 
-def lacking(name, f):
+
+# Public names
+
+def undocumented(name, function):
     "What the documentation of a function lacks: a docstring, a comment for each parameter"
     from fastcore.docments import docments
-    if not (inspect.getdoc(f) or '').strip(): yield f'{name} has no docstring'
-    comments = docments(f)
-    for p, about in inspect.signature(f).parameters.items():          # comments of *args and **kwargs cannot be read
-        if p not in ('self', 'cls') and not p.startswith('_') and about.kind not in (about.VAR_POSITIONAL, about.VAR_KEYWORD) and not comments.get(p): yield f'{name}: the parameter {p} has no comment'
+    if not inspect.getdoc(function): yield f'{name} has no docstring'
+    comments = docments(function)
+    for parameter, about in inspect.signature(function).parameters.items():
+        unread = about.kind in (about.VAR_POSITIONAL, about.VAR_KEYWORD)       # docments does not read these comments
+        if unread or parameter in ('self', 'cls') or parameter.startswith('_'): continue
+        if not comments.get(parameter): yield f'{name}: the parameter {parameter} has no comment'
 
-def lacking_in_class(name, c):
-    "What the documentation of a class lacks: a docstring, a comment for each field or parameter, a docstring for each method"
+
+def undocumented_parts(name, cls):
+    "What the documentation of a class lacks: a docstring, a comment for each field or parameter"
     from fastcore.docments import docments
-    if not (c.__doc__ or '').strip() or c.__doc__.startswith(f'{c.__name__}('): yield f'{name} has no docstring'
-    if dataclasses.is_dataclass(c): yield from (f'{name}: the field {f.name} has no comment' for f in dataclasses.fields(c) if not docments(c).get(f.name))
-    elif '__init__' in vars(c): yield from (l for l in lacking(name, c.__init__) if 'docstring' not in l)
-    for k, m in vars(c).items():
-        m = m.fget if isinstance(m, property) else getattr(m, '__func__', m)
-        if not k.startswith('_') and inspect.isfunction(m) and m.__module__ == c.__module__ and not (inspect.getdoc(m) or '').strip(): yield f'{name}.{k} has no docstring'
+    made_by_dataclass = (cls.__doc__ or '').startswith(f'{cls.__name__}(')
+    if made_by_dataclass or not (cls.__doc__ or '').strip(): yield f'{name} has no docstring'
+    if dataclasses.is_dataclass(cls):
+        comments = docments(cls)
+        missing = [field.name for field in dataclasses.fields(cls) if not comments.get(field.name)]
+        yield from (f'{name}: the field {field} has no comment' for field in missing)
+    elif '__init__' in vars(cls):
+        yield from (words for words in undocumented(name, cls.__init__) if 'docstring' not in words)
+
+
+def undocumented_methods(name, cls):
+    "Public methods and properties of a class that have no docstring"
+    for key, member in vars(cls).items():
+        method = member.fget if isinstance(member, property) else getattr(member, '__func__', member)
+        if key.startswith('_') or not inspect.isfunction(method) or method.__module__ != cls.__module__: continue
+        if not inspect.getdoc(method): yield f'{name}.{key} has no docstring'
+
 
 def api():
     "Every public name has a docstring and every parameter of it a comment; every public method has a docstring"
-    wrong = []
-    for m in module_numbers():
-        module = importlib.import_module(f'eva_dit.{m}')
-        for n in module.__all__:
-            o = getattr(module, n)
-            if inspect.isclass(o): wrong += lacking_in_class(f'{m}.{n}', o)
-            elif inspect.isfunction(o): wrong += lacking(f'{m}.{n}', inspect.unwrap(o))
-    return wrong
+    for module_name in module_numbers():
+        module = importlib.import_module(f'eva_dit.{module_name}')
+        for key in module.__all__:
+            name, thing = f'{module_name}.{key}', getattr(module, key)
+            if inspect.isclass(thing):
+                yield from undocumented_parts(name, thing)
+                yield from undocumented_methods(name, thing)
+            elif inspect.isfunction(thing): yield from undocumented(name, inspect.unwrap(thing))
 
-rows = {'DiT, full ODE': 'dit_ode', 'DiT, one step': 'dit_one_step', 'ridge from CLIP': 'ridge', 'mean token': 'mean_token', 'DiT, conditioning shuffled': 'shuffled'}
 
-def demo(folder, bare=None, tolerance=.03):
-    "The demo's DiT uses its conditioning and beats the trivial answers, and README quotes what the command really prints"
-    m, text = json.loads((Path(folder)/'evaluation/metrics.json').read_text()), (root/'README.md').read_text()
-    wrong, c = [], m['eva_similarity_centred']
-    if not min(c['dit_ode'], c['dit_one_step']) > max(c['mean_token'], c['shuffled']) + .2: wrong.append(f'the DiT is not far above the trivial answers: {c}')
-    r2 = m['explained_variance']['ridge']
-    print(f'a ridge map from CLIP explains {r2:.2f} of the variance of the held-out tokens')
-    if not .4 < r2 < .65: wrong.append(f'the task is not half linear any more: ridge explains {r2:.2f} of the variance')
-    for title, way in rows.items():
-        quoted = re.search(rf'^{title} +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+)', text, re.M)
-        if not quoted: wrong.append(f'README.md does not quote the row "{title}"'); continue
-        for k, q in zip(('eva_similarity', 'eva_similarity_centred', 'eva_similarity_standardised'), quoted.groups()):
-            if abs(m[k][way] - float(q)) > tolerance: wrong.append(f'README.md quotes {q} for {title}, {k}; measured here: {m[k][way]:.3f}')
+# Commands and packages
+
+def commands():
+    "The names of the commands that the package brings"
+    return [line.split('=')[0] for line in settings()['console_scripts'].split()]
+
+
+def flags_of(command):
+    "The flags that `COMMAND --help` lists; the command is run as people run it, from beside this Python"
+    script = Path(sys.executable).parent/command
+    run = subprocess.run([script, '--help'], capture_output=True, text=True, timeout=120)
+    if run.returncode: raise RuntimeError(f'{command} --help fails: {run.stderr.strip().splitlines()[-1:]}')
+    return set(re.findall(r'^ {2}(?:-\w, )?(--[\w-]+)', run.stdout, re.M))
+
+
+def dropped_flags():
+    "The flags that the newest section of the changelog names in a line with the word `dropped`"
+    newest = next(iter(changelog.sections().values()))
+    lines = [line for line in newest.splitlines() if 'dropped' in line.lower()]
+    return set(re.findall(r'--[\w-]+', '\n'.join(lines)))
+
+
+def flags():
+    "No command has lost a flag that is in .ci/flags.json, but those that the changelog calls dropped"
+    before = json.loads((root/'.ci/flags.json').read_text(encoding='utf8'))
+    there, dropped = commands(), dropped_flags()
+    yield from (f'the command {command} is gone' for command in before if command not in there)
+    for command in there:
+        try: now = flags_of(command)
+        except (OSError, RuntimeError, subprocess.TimeoutExpired) as e:
+            yield str(e)
+            continue
+        then = set(before.get(command, []))
+        if now - then: print(f'{command} has new flags: {" ".join(sorted(now - then))}')
+        for flag in sorted(then - now - dropped):
+            yield f'{command} has lost {flag}, and no line of the changelog says that it was dropped'
+
+
+def version(tag=None):
+    "The package, CITATION.cff and a tag name the same version"
+    want = settings()['version']
+    for path, pattern in ((library/'__init__.py', r'__version__ = "(.*)"'), (root/'CITATION.cff', r'version: (.*)')):
+        found = re.search(f'^{pattern}$', path.read_text(encoding='utf8'), re.M)[1]
+        if found != want: yield f'{path.name} says {found}, settings.ini {want}'
+    if tag and tag != f'v{want}': yield f'the tag is {tag}, the version in settings.ini {want}'
+
+
+def package(folder):
+    "The sdist and the wheel in a folder hold exactly the files of the library that git knows"
+    listed = subprocess.run(['git', 'ls-files', 'eva_dit'], cwd=root, capture_output=True, text=True, check=True)
+    want = set(listed.stdout.split())
+    [sdist], [wheel] = Path(folder).glob('*.tar.gz'), Path(folder).glob('*.whl')
+    with tarfile.open(sdist) as f: in_sdist = {m.name.partition('/')[2] for m in f.getmembers() if m.isfile()}
+    with zipfile.ZipFile(wheel) as f: in_wheel = set(f.namelist())
+    for name, files in ((sdist.name, in_sdist), (wheel.name, in_wheel)):
+        files = {path for path in files if path.startswith('eva_dit/')}
+        yield from (f'{name} lacks {path}' for path in sorted(want - files))
+        yield from (f'{name} holds {path}, which git does not know' for path in sorted(files - want))
+
+
+# The demo's numbers
+
+rows = {
+    'DiT, full ODE': 'dit_ode',
+    'DiT, one step': 'dit_one_step',
+    'ridge from CLIP': 'ridge',
+    'mean token': 'mean_token',
+    'DiT, conditioning shuffled': 'shuffled',
+}
+columns = 'eva_similarity', 'eva_similarity_centred', 'eva_similarity_standardised'
+
+
+def misquoted(metrics, tolerance=.03):
+    "Numbers of the table in README that are not what was measured here"
+    text = (root/'README.md').read_text(encoding='utf8')
+    for row, key in rows.items():
+        quoted = re.search(rf'^{row} +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+)', text, re.M)
+        if not quoted:
+            yield f'README.md does not quote the row "{row}"'
+            continue
+        for column, number in zip(columns, quoted.groups()):
+            measured = metrics[column][key]
+            if abs(measured - float(number)) > tolerance:
+                yield f'README.md quotes {number} for {row}, {column}; measured here: {measured:.3f}'
+
+
+def wrong_ceiling(found):
+    "What a run without the gate says about its ceiling, if it is not what the width demands"
+    noise_left = 1 - found['width']/found['eva_dim']
+    if found['measured'] >= found['formula']: yield f'without the gate, the ceiling was passed: {found}'
+    if abs(found['noise_left'] - noise_left) > .02:
+        yield f'without the gate, the noise left is not what the width says: {found}'
+
+
+def demo(folder, bare=None):
+    "The demo's DiT uses its conditioning and beats the trivial answers, and README quotes what the command prints"
+    metrics = json.loads((Path(folder)/'evaluation/metrics.json').read_text(encoding='utf8'))
+    centred, explained = metrics['eva_similarity_centred'], metrics['explained_variance']['ridge']
+    ours, trivial = ('dit_ode', 'dit_one_step'), ('mean_token', 'shuffled')
+    if min(centred[k] for k in ours) <= max(centred[k] for k in trivial) + .2:
+        yield f'the DiT is not far above the trivial answers: {centred}'
+    print(f'a ridge map from CLIP explains {explained:.2f} of the variance of the held-out tokens')
+    if not .4 < explained < .65:
+        yield f'the task is not half linear any more: ridge explains {explained:.2f} of the variance'
+    yield from misquoted(metrics)
     if bare:
-        z = json.loads((Path(bare)/'evaluation/metrics.json').read_text())['ceiling']
-        if not z['measured'] < z['formula']: wrong.append(f'without the gate, the ceiling was passed: {z}')
-        if abs(z['noise_left'] - (1 - z['width']/z['eva_dim'])) > .02: wrong.append(f'without the gate, the noise left is not what the width says: {z}')
-    return wrong
+        metrics = json.loads((Path(bare)/'evaluation/metrics.json').read_text(encoding='utf8'))
+        yield from wrong_ceiling(metrics['ceiling'])
 
-if __name__ == '__main__':
-    what, *args = sys.argv[1:]
-    wrong = dict(imports=imports, requirements=requirements, readme=readme, docs=docs, links=links, api=api, demo=demo)[what](*args)
+
+checks = {f.__name__: f for f in (
+    imports, requirements, readme, docs, links, api, light, flags, version, demo, package)}
+
+
+def main():
+    "Run one check; the exit status is 1 if anything is wrong"
+    what, *args = sys.argv[1:] or ['']
+    if what not in checks: sys.exit(__doc__)
+    wrong = list(checks[what](*args))
     print(*(wrong or [f'{what}: in order']), sep='\n')
     sys.exit(bool(wrong))
+
+
+if __name__ == '__main__': main()

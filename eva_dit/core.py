@@ -55,8 +55,9 @@ def shape_fits(shape:tuple, # of a tensor
         if size != want: return False
     return True
 
-# %% ../nbs/00_core.ipynb #83d56979
-def is_integer(x:Tensor)->bool:
+# %% ../nbs/00_core.ipynb #9b901b19
+def is_integer(x:Tensor # of any dtype
+              )->bool:
     "Does a tensor hold whole numbers?"
     return not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
 

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['Check', 'Diagnosis', 'summary', 'Recipe', 'ModelError', 'Subject', 'kept', 'awake', 'apart', 'Called',
            'plain_training', 'sampled', 'check', 'run_check', 'responses', 'explained_by_way', 'Spy', 'diagnose',
-           'imported', 'eva_dit_diagnose']
+           'eva_dit_diagnose']
 
-# %% ../nbs/57_diagnosis.ipynb #81487725
-import contextlib, dataclasses, html, importlib, inspect, json, math, os, sys, time
+# %% ../nbs/57_diagnosis.ipynb #fd278268
+import contextlib, dataclasses, html, inspect, json, math, sys, time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch import nn, Tensor
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice
 from .dit import DiTConfig, EvaDiT
+from .models import Model, named
 from .flow import Flow, Standardiser, token_cosine, velocity_ceiling, width_ceiling
 from .sampling import noise, predict_clean, sample
 
@@ -804,21 +805,7 @@ def _with_store(r, store, images=64):
     found = dict(tokens=eva.float(), space=space, cond=clip_space.encode(clip), train_keys=keys['train'], eval_keys=keys['held_out'])
     return dataclasses.replace(r, **{k: v for k, v in found.items() if getattr(r, k) is None})
 
-# %% ../nbs/57_diagnosis.ipynb #2b4fc07f
-def imported(name:str): # what `package.module:factory` returns
-    "Call a factory of a module that can be imported from here"
-    module, _, attr = name.partition(':')
-    if not attr: raise UserError(f'--model is {name!r}, but must be package.module:factory.')
-    sys.path.insert(0, os.getcwd())
-    try: found = getattr(importlib.import_module(module), attr)
-    except ModuleNotFoundError as e: raise UserError(f'{module} cannot be imported from here ({e}); give --model package.module:factory.') from e
-    except AttributeError as e: raise UserError(f'{module} has no {attr}; give --model package.module:factory.') from e
-    except Exception as e: raise UserError(f'{module} fails while it is imported ({type(e).__name__}: {e}); python -c "import {module}" shows where.') from e
-    finally: sys.path.pop(0)
-    if not callable(found): raise UserError(f'{name} is a {type(found).__name__}, but must be a function that returns the model.')
-    try: return found if isinstance(found, nn.Module) else found()
-    except TypeError as e: raise UserError(f'{name} cannot be called without arguments ({e}); name a function that makes the model.') from e
-
+# %% ../nbs/57_diagnosis.ipynb #7870bcc5
 def _grid_of(tokens):
     "16x16 as a pair, 257 as a number, nothing as None"
     if not tokens: return None
@@ -827,13 +814,16 @@ def _grid_of(tokens):
     if not 1 <= len(parts) <= 2 or min(parts) < 1: raise UserError(f'--tokens is {tokens!r}, but must be a number, or rows and columns such as 16x16.')
     return tuple(parts) if len(parts) == 2 else parts[0]
 
-# %% ../nbs/57_diagnosis.ipynb #a67fad03
+# %% ../nbs/57_diagnosis.ipynb #b48d0d8e
 def _chosen(model_path, model, model_size, store, eva_dim, clip_dim, tokens, seed):
     "The model that the command line means, and what `diagnose` should know of it"
     if sum(map(bool, (model_path, model, model_size))) != 1: raise UserError('Give one of --model_path (a run of eva_dit_train), --model (package.module:factory) and --model_size.')
     if model:
-        made = imported(model)
-        made, kw = made if isinstance(made, tuple) else (made, {})
+        grid = tokens if isinstance(tokens, tuple) else None
+        known = dict(eva_dim=store.eva_dim, clip_dim=store.clip_dim, grid=store.grid, cls=store.cls) if store else {}
+        asked = {k: v for k, v in dict(eva_dim=eva_dim, clip_dim=clip_dim, grid=grid).items() if v}
+        made, kw = named(model, **(known | asked))
+        if isinstance(kw.get('adapt'), str): made, kw = Model(made, kw['adapt'], grid or known.get('grid')), {**kw, 'adapt': None}
         return made, {**kw, **{k: v for k, v in dict(eva_dim=eva_dim, clip_dim=clip_dim, tokens=tokens).items() if v}}
     if model_path:
         from eva_dit.training import Checkpoint, learning_rate

@@ -4,21 +4,17 @@
 
 # %% auto #0
 __all__ = ['presets', 'timestep_sinusoids', 'TimestepEmbedding', 'SwiGLU', 'swiglu_width', 'DiTConfig', 'DiTBlock', 'masked_mean',
-           'EvaDiT', 'check_inputs', 'cost', 'capture', 'check_weights', 'read_weights']
+           'EvaDiT', 'check_inputs', 'cost', 'capture', 'check_weights']
 
-# %% ../nbs/12_dit.ipynb #a105ac45
-import inspect, math, os, re, types
+# %% ../nbs/12_dit.ipynb #e9a52a2f
+import math, types
 from contextlib import contextmanager
 from dataclasses import dataclass
 import torch, torch.nn.functional as F
 from torch import nn, Tensor
 from torch.utils.checkpoint import checkpoint
 from fastcore.basics import patch
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from .core import UserError, check_choice, read_json, require_hub
+from .core import UserError, check_choice
 from .rope import Rotary, grid_positions, split_axes
 from .attention import Attention, RMSNorm, qk_norms
 
@@ -204,8 +200,8 @@ def masked_mean(c:Tensor, # (B, M, D)
     if mask is None: return c.mean(1)
     return (c*mask[..., None]).sum(1)/mask.sum(1, keepdim=True)
 
-# %% ../nbs/12_dit.ipynb #e1ffb32d
-class EvaDiT(nn.Module, PyTorchModelHubMixin, library_name='eva_dit', tags=['diffusion-transformer', 'rectified-flow']):
+# %% ../nbs/12_dit.ipynb #b3166283
+class EvaDiT(nn.Module):
     "`model(x_t, t, cond)`: a BLIP3-o style diffusion transformer over EVA tokens, conditioned on CLIP tokens"
     def __init__(self,
                  config:DiTConfig # the shape of the model
@@ -370,24 +366,16 @@ def capture(model:EvaDiT, # not compiled
     finally:
         for h in hooks: h.remove()
 
-# %% ../nbs/12_dit.ipynb #d0b6079b
+# %% ../nbs/12_dit.ipynb #5762e163
 def check_weights(model:nn.Module, # that is to be loaded
                   state:dict, # name: tensor
                   where:str='The state dict' # what holds the tensors, for the message
                  ):
     "A `UserError` that names tensors which are missing, unexpected or of another shape"
-    mine = {k: tuple(v.shape) for k, v in model.state_dict().items()}
+    mine = {k: tuple(v.shape) for k, v in model.state_dict().items() if isinstance(v, Tensor)}
     wrong = [f'{k} has shape {tuple(state[k].shape)}, but the model expects {mine[k]}' for k in mine if k in state and tuple(state[k].shape) != mine[k]]
     wrong += [f'{k} is missing' for k in mine if k not in state] + [f'{k} is not in the model' for k in state if k not in mine]
     if wrong: raise UserError(f"{where} does not fit this model: {'; '.join(wrong[:4])}{f'; and {len(wrong) - 4} more' if len(wrong) > 4 else ''}.")
-
-def read_weights(path, # a safetensors file
-                 device='cpu' # where to
-                )->dict: # name: tensor
-    "Read a safetensors file; a `UserError` that names a missing or damaged file"
-    try: return load_file(path, device=str(device))
-    except FileNotFoundError as e: raise UserError(f'There are no weights at {path}.') from e
-    except SafetensorError as e: raise UserError(f'The weights {path} are damaged ({e}); save or download them again.') from e
 
 @patch
 def load_state_dict(self:EvaDiT, state_dict, strict=True, assign=False):
@@ -409,36 +397,3 @@ def from_state(cls:EvaDiT,
     for table in (model.rope, model.cond_rope):
         if table is not None: table.build(model.x_embed.weight.device, torch.promote_types(model.x_embed.weight.dtype, torch.float32))
     return model.eval()
-
-# %% ../nbs/12_dit.ipynb #fb7aded4
-def _read_config(file):
-    "The `DiTConfig` in `config.json`; unknown fields are refused"
-    fields = read_json(file, 'model configuration')
-    unknown = set(fields) - set(DiTConfig.__dataclass_fields__) if isinstance(fields, dict) else {'(not an object)'}
-    if unknown: raise UserError(f"The model configuration {file} has unknown fields: {', '.join(sorted(unknown))}; it was written by another version, or for another model.")
-    return DiTConfig(**fields)
-
-def _from_hub(repo, name, **kwargs):
-    "A file of a repository, from the cache or the Hub; fails fast where there is no network"
-    if not kwargs.get('force_download'):
-        try: return hf_hub_download(repo, name, **{**kwargs, 'local_files_only': True})
-        except LocalEntryNotFoundError: pass
-    way_out = 'give a folder that save_pretrained wrote'
-    if not kwargs.get('local_files_only'): require_hub(f'{name} of {repo}', way_out)
-    try: return hf_hub_download(repo, name, **kwargs)
-    except (HfHubHTTPError, OSError) as e: raise UserError(f'{name} of {repo} cannot be had from the Hub ({str(e).splitlines()[0]}); {way_out}.') from e
-
-@patch(cls_method=True)
-def from_pretrained(cls:EvaDiT,
-                    pretrained_model_name_or_path, # a folder that `save_pretrained` wrote, or the name of a repository on the Hub
-                    map_location='cpu', # device to load to
-                    **kwargs # for `hf_hub_download`: revision, token, cache_dir, force_download, local_files_only
-                   )->EvaDiT: # in evaluation mode
-    "Load configuration and weights; a `UserError` for anything missing, damaged, left over or of another shape"
-    where, local = str(pretrained_model_name_or_path), os.path.isdir(pretrained_model_name_or_path or '')
-    if not local and not re.fullmatch(r'[\w.-]+/[\w.-]+', where): raise UserError(f'There is no folder {where}; give one that save_pretrained wrote, or a repository owner/name of the Hub.')
-    if local and os.path.exists(os.path.join(where, 'checkpoints')): raise UserError(f'{where} is the folder of a training run; Checkpoint({where!r}).model of eva_dit.training is its model.')
-    for k in kwargs: check_choice('a keyword of from_pretrained', k, inspect.signature(hf_hub_download).parameters)
-    def file(name): return os.path.join(where, name) if local else _from_hub(where, name, **kwargs)
-    config, weights = _read_config(file('config.json')), file('model.safetensors')
-    return cls.from_state(config, read_weights(weights, map_location), f'The file {weights}')

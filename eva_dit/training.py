@@ -6,7 +6,7 @@
 __all__ = ['lr_schedules', 'patience', 'TrainConfig', 'learning_rate', 'ema_decay_at', 'Checkpoint', 'Trainer', 'overfit_ceiling',
            'overfit_verdict', 'settings_from', 'settings_given', 'eva_dit_train']
 
-# %% ../nbs/42_training.ipynb #2a0ae2fa
+# %% ../nbs/42_training.ipynb #93e127e5
 import argparse, contextlib, copy, dataclasses, json, math, os, platform, re, shutil, signal, threading, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from tqdm.auto import tqdm
 from .core import UserError, command, check_choice, disk_error, free_folder, held_signals, locked, read_json, settle, whole_file, write_json
 from .dit import DiTConfig, EvaDiT, presets
+from .saving import save_model
 from .flow import Flow, by_time_bin, token_cosine, token_space, token_spaces, within_width
 from .sampling import noise, sample
 from .store import EmbeddingStore, StepSampler, fit_ridge, loader, pick_device, sha256, with_one
@@ -765,7 +766,7 @@ def _measure_baselines(self:Trainer, path, of):
     score = lambda x: token_cosine(x, eva).mean().item()
     write_json(path, dict(of=of, eva_similarity=dict(ridge=score(ridge), mean_token=score(mean.expand_as(ridge))), fitted_on=len(idx), strength=strength))
 
-# %% ../nbs/42_training.ipynb #94bba500
+# %% ../nbs/42_training.ipynb #ea26b738
 @patch
 def _tensors(self:Trainer)->dict:
     "Weights, averages and AdamW's moments by name, whole: with FSDP the shards are gathered"
@@ -787,14 +788,14 @@ def _write_checkpoint(self:Trainer, folder, state, tensors):
     "Write everything into `folder`, flush it, and write `state` with the checksums last"
     model = EvaDiT(self.dit_config) if self.sharded else self.ema
     if self.sharded: model.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith('ema.')})
-    model.save_pretrained(folder)
+    save_model(model, folder)
     save_file({k: v.contiguous() for k, v in tensors.items() if not k.startswith('ema.')}, folder/'training.safetensors')
     save_file(self.statistics, folder/'statistics.safetensors')
     for f in folder.iterdir(): settle(f)
     write_json(folder/'state.json', dict(state, files={f.name: sha256(f) for f in sorted(folder.iterdir())}))
     settle(folder/'state.json')
 
-# %% ../nbs/42_training.ipynb #f16e4923
+# %% ../nbs/42_training.ipynb #57d35090
 @patch
 def save(self:Trainer)->Path: # the checkpoint's folder
     "Write a checkpoint, whole or not at all; then move `last`, and `best` if it is; then delete the oldest"
@@ -818,10 +819,11 @@ def _make_folder(self:Trainer, folder, state, tensors):
     try:
         shutil.rmtree(tmp, ignore_errors=True); tmp.mkdir(parents=True)
         self._write_checkpoint(tmp, state, tensors)
-    except (OSError, SafetensorError) as e:
+    except (OSError, SafetensorError, UserError) as e:
         shutil.rmtree(tmp, ignore_errors=True)
-        if disk_error(e) is None: raise
-        raise UserError(f'The checkpoint of step {self.step} could not be written to {self.folder}: {disk_error(e)}. '
+        clause = disk_error(e) or disk_error(e.__cause__)
+        if clause is None: raise
+        raise UserError(f'The checkpoint of step {self.step} could not be written to {self.folder}: {clause}. '
                         'Those before it are whole; mend that, and continue with --resume.') from e
     shutil.rmtree(folder, ignore_errors=True)             # left by a kill before `last` moved, or damaged
     os.replace(tmp, folder)
