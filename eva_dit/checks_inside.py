@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['heads_advice', 'turned_by', 'softmax_over_keys', 'heads_see_whole_tokens', 'heads_go_back', 'knows_places',
            'explained', 'rotation', 'unexplained', 'table_error', 'grid', 'line_alone', 'blocks', 'residual_stream',
-           'is_norm', 'Uses', 'Norms', 'norms', 'sandwich', 'added', 'width', 'stays_in_the_tree', 'precision',
-           'autocast', 'blocks_shared', 'gradients', 'named', 'owner', 'cut_advice', 'dead_blocks',
+           'is_norm', 'Uses', 'Norms', 'norms', 'sandwich', 'added', 'width', 'place_in_memory', 'stays_in_the_tree',
+           'precision', 'autocast', 'blocks_shared', 'gradients', 'named', 'owner', 'cut_advice', 'dead_blocks',
            'same_randomness_backwards']
 
 # %% ../nbs/53b_checks_inside.ipynb #fef8d380
@@ -139,8 +139,8 @@ def line_alone(s):
     on_grid, line = left_by(S, way(p//s.grid[1], p % s.grid[1])), left_by(S, way(0*p, p))
     text = f'of scores of equal tokens, the way on the grid leaves {on_grid:.1e}, the way along the line {line:.1e}'
     if line > 1e-3 or on_grid > .02: return sound(line, text)
-    return fault(line, text, 'a rotary embedding of the token number, and nothing else that knows places: the end of a row '
-                             'counts as the neighbour of the next')
+    return fact(line, f'{text}: a rotary embedding of the token number, for which the end of a row is the neighbour of the '
+                      'next', 'one block of the head dim for rows and one for columns, if a grid is meant')
 
 # %% ../nbs/53b_checks_inside.ipynb #07ada51b
 def blocks(s):
@@ -293,11 +293,15 @@ def width(s):
                 'predict with the gate, or predict the sample: the noise has to get around the width of the model')
 
 # %% ../nbs/53b_checks_inside.ipynb #35009950
+def place_in_memory(x):
+    "The same for a tensor and its views"
+    return x.untyped_storage().data_ptr()
+
 @check('shapes')
 def stays_in_the_tree(s):
     "Every layer that takes part is in the module tree"
-    mine = {id(p) for p in s.network.parameters()}
-    strangers = [{i: p for i, p in watched(s).parameters.items() if i not in mine} for _ in range(2)]
+    mine = {place_in_memory(p) for p in s.network.parameters()}
+    strangers = [{i: p for i, p in watched(s).parameters.items() if place_in_memory(p) not in mine} for _ in range(2)]
     learn = [p for p in strangers[0].values() if p.requires_grad]
     if not learn: return sound(0, f'{len(mine)} parameters' + (f', and {len(strangers[0])} frozen ones outside' if strangers[0] else ''))
     text = (f'{len(learn)} parameters with {sum(p.numel() for p in learn):,} numbers take part and are not among '
@@ -385,8 +389,9 @@ def cut_advice(s, names):
     return 'called, and the gradient is zero: a product with zero, a dead activation, round(), a hook that was left behind'
 
 def dead_blocks(s, idle):
-    "A member of a list of blocks that takes no part, although others do"
-    own = {name: [n for n, p in s.named.items() if n.startswith(f'{name}.') and p.requires_grad] for name, _ in blocks(s)}
+    "A member of a list of blocks that takes no part, although others do (not of a list in a block, such as experts)"
+    top = [name for name, _ in blocks(s) if sum(part.isdigit() for part in name.split('.')) == 1]
+    own = {name: [n for n, p in s.named.items() if n.startswith(f'{name}.') and p.requires_grad] for name in top}
     dead = [name for name, names in own.items() if names and set(names) <= idle]
     lively = {name.rpartition('.')[0] for name, names in own.items() if set(names) - idle}
     return next((name for name in dead if name.rpartition('.')[0] in lively), '')

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from .core import UserError
 from .subject import Subject, apart, asked, awake, own_name
 
 # %% ../nbs/17_inside.ipynb #c396cccc
@@ -131,13 +132,13 @@ def row_of_places(s:Subject, # the network
 
 # %% ../nbs/17_inside.ipynb #42bf1448
 class Nudge(TorchFunctionMode):
-    "Changes what the first attention over `length` tokens found for token n, and keeps what the next linear layer gets"
+    "Changes what the first attention over `length` tokens found for token n, and keeps what the next linear layers get"
     def __init__(self, length, n=None):
         super().__init__()
-        self.length, self.n, self.found, self.after = length, n, False, None
+        self.length, self.n, self.found, self.after = length, n, False, []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func is F.linear and self.found and self.after is None: self.after = args[0].detach()
+        if func is F.linear and self.found and len(self.after) < 8: self.after.append(args[0].detach())
         out = func(*args, **(kwargs or {}))
         if self.found or not self.is_attention(func, args, out): return out
         self.found = True
@@ -171,8 +172,10 @@ def goes_back_to(s:Subject, # the network
         with Nudge(length) as plain: asked(s, *given)
         for n in (0, length//3, length - 1):
             with Nudge(length, n) as nudged: asked(s, *given)
-            a, b = nudged.after, plain.after
-            if a is None or a.shape != b.shape or a.shape[-2] not in (length, s.tokens): return None
+            pairs = [(a, b) for a, b in zip(nudged.after, plain.after) if a.shape != b.shape or not torch.equal(a, b)]
+            if not pairs: return None
+            a, b = pairs[0]                                               # the first layer that feels it
+            if a.shape != b.shape or a.ndim < 2 or a.shape[-2] not in (length, s.tokens): return None
             changed = (a - b).abs().amax(-1) > 1e-6*b.std()
             worst = max(worst, int(changed.sum()))
     return worst
@@ -261,22 +264,27 @@ def touched(s:Subject, # the network
         for h in handles: h.remove()
     return seen
 
-def takes_null(s:Subject)->bool:
+def takes_null(s:Subject # the network
+              )->bool:
     "Has the network an answer without conditioning?"
-    return s.network.takes.null
+    if not s.network.takes.null: return False
+    try:
+        with torch.no_grad(): s(*s.inputs(1)[:2], None)
+    except UserError: return False
+    return True
 
 def reached(s:Subject, # the network, changed by this
             steps:int=10 # of training
            )->set: # names of parameters
     "The parameters that a gradient reaches within some training steps on random tokens"
     learned = {n: p for n, p in s.named.items() if p.requires_grad and p.is_floating_point()}
-    optimizer, had = torch.optim.AdamW(learned.values(), 1e-3), set()
+    optimizer, had, null = torch.optim.AdamW(learned.values(), 1e-3), set(), takes_null(s)
     s.network.train()
     for k in range(steps):
         x_0, t, cond = s.inputs(4, seed=200 + 10*k)
         x_1 = s.draw(*x_0.shape, seed=205 + 10*k)
         optimizer.zero_grad()
-        for c in [cond, None] if takes_null(s) else [cond]:
+        for c in [cond, None] if null else [cond]:
             out = s(torch.lerp(x_0, x_1, t[:, None, None]), t.clone(), c)
             if out.requires_grad: (out - (x_1 - x_0)).square().mean().backward()
         optimizer.step()
@@ -290,9 +298,10 @@ def matters(s:Subject, # the network
     "Does the answer of the awake network change at all if a parameter is filled with other numbers?"
     with awake(s):
         x_t, t, cond = s.inputs(2, seed=230)
+        conds = [cond, None] if takes_null(s) else [cond]
         def answers():
             torch.manual_seed(0)
-            return [s(x_t.clone(), t.clone(), c) for c in ([cond.clone(), None] if takes_null(s) else [cond.clone()])]
+            return [s(x_t.clone(), t.clone(), c if c is None else c.clone()) for c in conds]
         before, p = answers(), s.named[name]
         noise = torch.randn(p.shape, generator=torch.Generator().manual_seed(5)).to(p)
         p.add_(noise*p.square().mean().sqrt().clamp_min(.1))
