@@ -4,18 +4,19 @@
 
 # %% auto #0
 __all__ = ['products', 'softmaxes', 'normalised', 'operands', 'learns', 'Attention', 'Watch', 'watched', 'Rows', 'among_tokens',
-           'row_of_places', 'Nudge', 'over_heads', 'goes_back_to', 'is_table', 'tables', 'place_scores', 'left_by',
-           'way', 'ways', 'touched', 'takes_null', 'reached', 'matters', 'gradients_of', 'training_loss', 'matrices',
-           'gradient', 'redrawn']
+           'row_of_places', 'Nudge', 'over_heads', 'goes_back_to', 'is_table', 'tables', 'differ', 'place_scores',
+           'left_by', 'way', 'ways', 'touched', 'takes_null', 'reached', 'asleep', 'matters', 'gradients_of',
+           'training_loss', 'matrices', 'gradient', 'redrawn']
 
 # %% ../nbs/17_inside.ipynb #5e590e2f
+import contextlib
 from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from .core import UserError
-from .subject import Subject, apart, asked, awake, own_name
+from .subject import Subject, apart, asked, awake, kept, own_name
 
 # %% ../nbs/17_inside.ipynb #c396cccc
 def normalised(x)->set: # dims, of the last three
@@ -48,13 +49,13 @@ class Attention:
     scores: Tensor          # before the softmax, (..., L, S)
     queries: tuple          # shape of the queries, if they were given to torch's own attention; else ()
     keys: tuple             # shape of the keys, likewise
-    entered: Tensor         # what the last linear layer before it was given
+    entered: list           # what the linear layers before it were given
 
 class Watch(TorchFunctionMode):
     "Writes down what passes through attention and linear layers while a network answers"
     def __init__(self):
         super().__init__()
-        self.attentions, self.dtypes, self.parameters, self.wrong, self.entered = [], [], {}, [], None
+        self.attentions, self.dtypes, self.parameters, self.wrong, self.entered = [], [], {}, [], []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -62,7 +63,7 @@ class Watch(TorchFunctionMode):
         out = func(*args, **kwargs)
         if func is F.linear:
             self.dtypes.append(out.dtype)
-            self.entered = args[0].detach()
+            self.entered.append(args[0].detach())
         elif func is F.scaled_dot_product_attention: self.by_torch(*args, **kwargs)
         elif func in softmaxes: self.by_hand(*args, **kwargs)
         else: self.product(func, args)
@@ -72,12 +73,12 @@ class Watch(TorchFunctionMode):
         "torch's own attention"
         shapes = tuple(query.shape), tuple(key.shape)
         if kwargs.get('enable_gqa'): key = key.repeat_interleave(query.shape[-3]//key.shape[-3], -3)
-        self.attentions.append(Attention(query.detach() @ key.detach().transpose(-1, -2), *shapes, self.entered))
+        self.attentions.append(Attention(query.detach() @ key.detach().transpose(-1, -2), *shapes, self.entered[:]))
 
     def by_hand(self, input, *args, **kwargs):
         "A softmax of something that may be scores"
         if input.ndim > 2 and min(input.shape[-2:]) > 1:
-            self.attentions.append(Attention(input.detach(), (), (), self.entered))
+            self.attentions.append(Attention(input.detach(), (), (), self.entered[:]))
             if normalised(input): self.wrong.append((tuple(input.shape), min(normalised(input)), 'softmax'))
 
     def product(self, func, args):
@@ -199,13 +200,19 @@ def tables(s:Subject, # the network
             if not weight and is_table(x, rows or s.places): found[own_name(f'{name}.{own}')] = x.detach()
     return found
 
+def differ(x, s, length, rows)->bool:
+    "Are the tokens of the grid different from each other in what a linear layer was given?"
+    if x.ndim != 3 or x.shape[1] not in (s.tokens, length): return False
+    own = x[0, rows if x.shape[1] == length else torch.arange(s.places) + int(bool(s.cls))]
+    return bool((own - own.mean(0)).norm() > 1e-4*own.norm())
+
 def place_scores(s:Subject, # the network
                  found:Rows # its first attention among tokens
                 )->Tensor: # (H, N, N), or None if tokens differ before the attention
     "Scores between places if all tokens are the same"
     rows = row_of_places(s, found)
     if rows is None: return None
-    widths = {p.shape[0] for p in s.named.values() if p.ndim == 1}
+    widths = {p.shape[1] for p in s.named.values() if p.ndim == 2}          # of what layers take in
     with awake(s):
         for x in (*tables(s).values(), *tables(s, found.length).values()):
             if x.shape[-1] in widths: x.zero_()                           # added to tokens, and not a table of angles
@@ -213,10 +220,8 @@ def place_scores(s:Subject, # the network
         with Watch() as seen: asked(s, x_t[:, :1].repeat(1, s.tokens, 1), t, cond)
     if found.index >= len(seen.attentions): return None
     attention = seen.attentions[found.index]
-    x, S = attention.entered, attention.scores
-    if x is not None and x.ndim == 3 and x.shape[1] in (s.tokens, found.length):
-        own = x[0, rows if x.shape[1] == found.length else torch.arange(s.places) + int(bool(s.cls))]
-        if (own - own.mean(0)).norm() > 1e-4*own.norm(): return None
+    if any(differ(x, s, found.length, rows) for x in attention.entered): return None
+    S = attention.scores
     S = (S if S.ndim == 3 else S[0]).double().cpu()
     return S[:, rows][:, :, rows]
 
@@ -292,11 +297,20 @@ def reached(s:Subject, # the network, changed by this
         if len(had) == len(learned): break
     return had
 
+@contextlib.contextmanager
+def asleep(s:Subject # the network
+           ):
+    "The network as it is, in eval mode"
+    with kept(s), torch.no_grad():
+        s.network.eval()
+        yield s
+
 def matters(s:Subject, # the network
-            name:str # of a parameter
+            name:str, # of a parameter
+            woken:bool=True # of the awake network; else as it is
            )->bool:
-    "Does the answer of the awake network change at all if a parameter is filled with other numbers?"
-    with awake(s):
+    "Does the answer change at all if a parameter is filled with other numbers?"
+    with (awake if woken else asleep)(s):
         x_t, t, cond = s.inputs(2, seed=230)
         conds = [cond, None] if takes_null(s) else [cond]
         def answers():
