@@ -6,21 +6,16 @@
 __all__ = ['call_advice', 'finite_advice', 'shapes', 'finite', 'first_bad', 'bad_gradients', 'output_scale', 'inputs_left_alone',
            'memory', 'deterministic', 'batch', 'felt_from_others', 'company_advice', 'changed_buffer', 'token_answers',
            'tokens_heard', 'tokens_see_each_other', 'sees_both_sides', 'own_place', 'mixed_advice', 'middle',
-           'share_at', 'misplaced', 'position', 'axes', 'CLS', 'time_heard', 'time_resolved', 'time_jumps',
-           'times_told_apart', 'passed', 'follows_time', 'conditioning_heard', 'cond_answers',
-           'each_token_of_conditioning', 'conditioning_in_place', 'order_of_conditioning', 'context_length', 'padding',
-           'every_entry_heard', 'stays_dead', 'unheard']
+           'share_at', 'misplaced', 'position', 'axes', 'CLS']
 
 # %% ../nbs/53_checks.ipynb #85c6d451
 import contextlib
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from .core import UserError
 from .inside import over_heads
-from .models import ModelError
-from .subject import (Subject, apart, asked, awake, check, copied, fact, fault, kept, moved, orders, picked,
-                             responses, sound, unknown)
+from .subject import (apart, asked, awake, check, copied, fact, fault, kept, moved, orders, picked, responses,
+                             sound, unknown)
 
 # %% ../nbs/53_checks.ipynb #bb16941f
 call_advice = ('how it is called: model(x_t, t, cond) with x_t (B, N, E), t (B,) from 0 (noise) to 1 (data), cond '
@@ -223,10 +218,11 @@ def tokens_see_each_other(s):
     R[i, picks] = 0
     ratio = (R.max()/own).item()
     text = f'others answer up to {ratio:.1e} times as strongly as the token itself (limit 1e-06)'
-    if ratio < 1e-6 and over_heads(s): return fault(ratio, f'{text}; {over_heads(s)}', 'transpose(1, 2) to (B, H, N, P) first')
+    if ratio < 1e-6 and over_heads(s):
+        return fault(ratio, f'{text}; {over_heads(s)}', 'transpose(1, 2) to (B, H, N, P) first')
     if ratio < 1e-6: return fault(ratio, text, 'over which dim attention runs: tokens must be dim -2 of queries, keys '
                                   'and values (B, H, N, P), not the heads; whether its result is added')
-    felt = R > 3e-6*R.max()
+    felt = R.gt(3e-6*R.max())
     told = felt.any(1).float().mean().item()
     if told < .5: return fault(told, f'only {told:.0%} of tokens are felt by any other',
                                'values or keys of one token for all (an index too much), a mask that is too narrow')
@@ -236,7 +232,7 @@ def sees_both_sides(felt, picks, k, ratio, text):
     "Is a change felt by tokens before and after it?"
     q = torch.arange(felt.shape[1])
     after, before = (felt & (q > picks[:, None])).sum().item(), (felt & (q < picks[:, None]) & (q >= k)).sum().item()
-    if 0 in (after, before):
+    if after == 0 or before == 0:
         return fault(0., f'a change is felt only by tokens {"before" if after == 0 else "after"} it',
                      'a causal mask (is_causal=True, tril, tgt_mask) in a model that makes all tokens at once')
     deaf = 1 - (after + before)/(len(picks)*(felt.shape[1] - k - 1))
@@ -255,28 +251,34 @@ def own_place(s):
     text = f'{share:.0%} of {len(p)} places (limit 90 %)'
     if share > .9: return sound(share, text)
     for why, q in misplaced(p, *s.grid):
-        if share_at(R, q, s.grid) > .8: return fault(share, f'{text}; {share_at(R, q, s.grid):.0%} by another rule', why)
-    if strength < 1.5: return fault(share, f'{text}; a token answers to its own change {strength:.2f} times as strongly as '
+        if share_at(R, q, s.grid) > .8:
+            return fault(share, f'{text}; {share_at(R, q, s.grid):.0%} by another rule', why)
+    if strength < 1.5:
+        return fault(share, f'{text}; a token answers to its own change {strength:.2f} times as strongly as '
                                            'others do', mixed_advice(s, R))
     for size in (2, 4, 8):
         row, column = middle(R, s.grid)
         inside = (row//size == p//s.grid[1]//size) & (column//size == p % s.grid[1]//size)
-        if inside.float().mean() > .9: return fact(share, f'a change is felt all over a patch of {size} x {size} tokens')
-    return fault(share, text, 'the order in which tokens are taken and put back: unpatchify, a reshape where a transpose '
+        if inside.float().mean() > .9:
+            return fact(share, f'a change is felt all over a patch of {size} x {size} tokens')
+    return fault(share, text, 'the order in which tokens are taken and put back: unpatchify, a reshape where a '
+                              'transpose '
                               'is meant, rows and columns')
 
 def mixed_advice(s, R):
     "Why a token may answer to its own change no more than others do"
     C, picks = responses(s, picked(s), 'cond'), picked(s)
     if (C[:, int(bool(s.cls)):].argmax(1) == picks - int(bool(s.cls))).float().mean() > .8:
-        return 'the answer is read at the tokens of the conditioning: z[:, :N] where z[:, -N:] is meant, streams exchanged'
-    if (R.max(1).values < 1.001*R.min(1).values).all(): return 'one answer for all places (a mean), or x = f(x) for x + f(x)'
-    return ('a reshape where a transpose is meant, which mixes tokens; the residual stream (x = f(x) for x + f(x)); other '
+        return 'the answer is read at the tokens of the conditioning (z[:, :N] for z[:, -N:], streams exchanged)'
+    if (R.max(1).values < 1.001*R.min(1).values).all():
+        return 'one answer for all places (a mean), or x = f(x) for x + f(x)'
+    return ('a reshape where a transpose is meant, which mixes tokens; the residual stream (x = f(x) for x + f(x)); '
+            'other '
             'tokens than those of x_t cut out at the end (z[:, :N] for z[:, -N:])')
 
 def middle(R, grid):
     "Row and column of the middle of the places that answer at least half as strongly as the strongest"
-    strong, q = (R > .5*R.max(1, keepdim=True).values).double(), torch.arange(R.shape[1])
+    strong, q = R.gt(.5*R.max(1, keepdim=True).values).double(), torch.arange(R.shape[1])
     return [(strong*i).sum(1)/strong.sum(1) for i in (q//grid[1], q % grid[1])]
 
 def share_at(R, q, grid):
@@ -303,7 +305,7 @@ def position(s):
     both = [*s.network.named_buffers(), *s.network.named_parameters()]
     there = [n.removeprefix('inner.') for n, _ in both if any(w in n.lower() for w in ('rope', 'cos', 'freq', 'pos'))]
     return fault(e, text, (f'{there[0]} is there and has no effect: is it filled and added?' if there else
-                           'an embedding of places.') + ' A rotary one must turn along the tokens (dim -2 of (B, H, N, P)), '
+                           'an embedding of places.') + ' A rotary one must turn along the tokens, dim -2, '
                  'its result must be used, and place numbers must not all be zero')
 
 @check('position')
@@ -313,7 +315,8 @@ def axes(s):
     if not found: return unknown('there is only one place')
     worst, text = min(found.values()), ', '.join(f'{n} {e:.1e}' for n, e in found.items()) + ' (each more than 1e-05)'
     if worst > 1e-5: return sound(worst, text)
-    return fault(worst, text, 'the axes of the embedding of places: one is left out, or stands twice: ids (0, row, row)')
+    return fault(worst, text, 'the axes of the embedding of places: one is left out, or stands twice: ids (0, row, '
+                              'row)')
 
 @check('position')
 def CLS(s):
@@ -327,205 +330,3 @@ def CLS(s):
     e = min(found)
     text = f'exchanged with the most similar of {len(found)} tokens, the output differs by {e:.1e} (more than 1e-05)'
     return sound(e, text) if e > 1e-5 else fault(e, text, 'the position of CLS: not that of a grid token')
-
-# %% ../nbs/53_checks.ipynb #08090d6f
-@check('tokens heard')
-def time_heard(s):
-    "The answer depends on t, all along"
-    with awake(s):
-        x_t, _, cond = (a.repeat(21, *[1]*(a.ndim - 1)) for a in s.inputs(1))
-        out = asked(s, x_t, torch.linspace(0, 1, 21).to(x_t), cond)
-    steps = [apart(a, b) for a, b in zip(out[1:], out[:-1])]
-    least, most = min(steps), max(steps)
-    text = f'from t = 0 to 1 in 20 steps the answer changes by {least:.1e} to {most:.1e} (limit 1e-07)'
-    if most < 1e-7: return fault(most, text, 'whether t reaches the blocks (AdaLN) at all')
-    if least > 1e-7: return sound(least, text)
-    return fault(least, text, 't cut to integers (long, round, a lookup), clamped, or taken modulo 1: different times '
-                              'become one')
-
-@check('time heard')
-def time_resolved(s):
-    "Times a thousandth apart are different times"
-    with awake(s):
-        x_t, _, cond = (a.repeat(64, *[1]*(a.ndim - 1)) for a in s.inputs(1, seed=35))
-        t = (.5 + .45*torch.rand(64, generator=torch.Generator().manual_seed(3))).to(x_t)
-        same = (asked(s, x_t, t + .001, cond) - asked(s, x_t, t, cond)).flatten(1).norm(dim=1) == 0
-    share = same.float().mean().item()
-    text = f'{share:.0%} of 64 times give exactly the answer of the time a thousandth later (limit 30 %)'
-    if share < .3: return sound(share, text)
-    return fault(share, text, 'times in low precision (bfloat16 moves 1000 t in steps of 4), or cut to integers too early')
-
-@check('time heard')
-def time_jumps(s):
-    "The answer at a time a ten-thousandth later is nearly the same"
-    with awake(s):
-        x_t, _, cond = s.inputs(10, seed=36)
-        t = torch.linspace(.1, .5, 10).to(x_t)
-        now, soon, late = (asked(s, x_t, t + later, cond) for later in (0, 1e-4, .4))
-    jump = ((soon - now).flatten(1).norm(dim=1)/(late - now).flatten(1).norm(dim=1).clamp_min(1e-30)).mean().item()
-    text = f't + 0.0001 changes the answer {jump:.2g} times as much as t + 0.4 (limit 0.4)'
-    if jump < .4: return sound(jump, text)
-    return fault(jump, text, 'the scale of t before the sinusoids, which want 0 to about 1000: multiplied twice, or '
-                             'frequencies upside down')
-
-# %% ../nbs/53_checks.ipynb #5dcad405
-@check('time heard')
-def times_told_apart(s):
-    "Inside the model, early and late times look different"
-    runs = []
-    with awake(s):
-        for seed in (0, 10):
-            x_t, t, cond = (a.repeat(2, *[1]*(a.ndim - 1)) for a in s.inputs(1, seed=seed))
-            runs.append(passed(s, x_t, torch.tensor([.1, .9]).to(t), cond))
-    cosines = [F.cosine_similarity(*a.flatten(1).double(), 0).item() for a, b in zip(*runs) if follows_time(a, b)]
-    if not cosines: return unknown('no embedding of time was found inside (16 numbers or more that depend on t alone)')
-    text = f'embeddings of t = 0.1 and 0.9 have cosine {min(cosines):.2f}'
-    if min(cosines) < .9: return sound(min(cosines), text)
-    return fact(min(cosines), f'{text}: t is not scaled to about 1000 before the sinusoids',
-                'the scale of t, if the short training shows that times are not used')
-
-def passed(s, *given):
-    "Everything that goes into and comes out of the modules inside, in order"
-    seen = []
-    def hook(module, args, out): seen.extend(x.detach() for x in (*args, out) if isinstance(x, Tensor))
-    handles = [m.register_forward_hook(hook) for _, m in s.modules()]
-    try: s(*given)
-    finally:
-        for h in handles: h.remove()
-    return seen
-
-def follows_time(a, b):
-    "Is this the same for other tokens and another conditioning, but not for another time?"
-    if a.shape != b.shape or a.ndim < 2 or len(a) != 2 or a[0].numel() < 16 or not a.is_floating_point(): return False
-    return torch.allclose(a, b, 1e-4, 1e-6) and not torch.allclose(a[0], a[1], 1e-4, 1e-6)
-
-# %% ../nbs/53_checks.ipynb #bfeea7e8
-@check('tokens see each other')
-def conditioning_heard(s):
-    "The answer depends on the conditioning"
-    with awake(s):
-        x_t, t, cond = s.inputs(2)
-        e = apart(asked(s, x_t, t, s.inputs(2, seed=20)[2]), asked(s, x_t, t, cond))
-    text = f'with another conditioning the output changes by {e:.1e} (limit 1e-06)'
-    if e > 1e-6: return sound(e, text)
-    return fault(e, text, 'whether cond reaches the blocks: cross-attention, pooled embedding; a mask that hides all of '
-                          'it; dropped in eval instead of in training')
-
-def cond_answers(s):
-    "`responses` to tokens of cond, asked once, and the tokens that were changed"
-    picks = torch.arange(s.tokens) if s.tokens <= 145 else torch.linspace(0, s.tokens - 1, 64).long()
-    if 'cond answers' not in s.known: s.known['cond answers'] = responses(s, picks, 'cond'), picks
-    return s.known['cond answers']
-
-@check('conditioning heard')
-def each_token_of_conditioning(s):
-    "Each conditioning token is heard"
-    R, picks = cond_answers(s)
-    each = R.square().mean(1).sqrt()
-    heard = picks[each > 1e-7*each.max().clamp_min(1e-30)].tolist()
-    least = (each.min()/each.max().clamp_min(1e-30)).item()
-    if len(heard) == len(picks): return sound(least, f'each of {len(picks)}; the least heard {least:.1e} times as much as '
-                                                     'the most (limit 1e-07)')
-    where = f'only token {heard[0]}' if len(heard) == 1 else f'{len(heard)} of {len(picks)}, from {heard[0]} to {heard[-1]}'
-    return fault(least, f'not every conditioning token changes the answer (heard: {where})',
-                 'a slice of cond (cond[:, :1], [:, :-1]), a mask that covers too much or means the opposite (True is '
-                 '"may be seen" for scaled_dot_product_attention, "is padding" for nn.MultiheadAttention)')
-
-@check('each token of conditioning', 'own place')
-def conditioning_in_place(s):
-    "If a conditioning token belongs to a place, it is heard most there"
-    R, picks = cond_answers(s)
-    k = int(bool(s.cls))
-    R, p = R[picks >= k, k:], picks[picks >= k] - k
-    at, sharp = R.argmax(1), (R.max(1).values/R.median(1).values.clamp_min(1e-30)).median().item()
-    share = (at == p).float().mean().item()
-    text = f'{share:.0%} of {len(p)} are heard most at their own place, {sharp:.3g} times as much as elsewhere'
-    if share > .9: return sound(share, text)
-    for why, q in misplaced(p, *s.grid):
-        if (at == q).float().mean() > .8: return fault(share, f'{text}; by another rule all are', f'the conditioning: {why}')
-    if s.aligned: return fault(share, text, 'the order of the conditioning tokens: shuffled, reshaped, or pooled too early')
-    if sharp > 30 and len(at.unique()) > .9*len(at):
-        return fault(share, text, 'each conditioning token belongs to another place than its own: shuffled, reshaped')
-    return fact(share, text)
-
-# %% ../nbs/53_checks.ipynb #43d37a9b
-@check('conditioning heard')
-def order_of_conditioning(s):
-    "Does the order of the conditioning tokens matter?"
-    with awake(s):
-        x_t, t, cond = s.inputs(2)
-        order = torch.randperm(s.tokens, generator=torch.Generator().manual_seed(1))
-        now, other, mean = (asked(s, x_t, t, c) for c in (cond, cond[:, order], cond.mean(1, keepdim=True).expand_as(cond)))
-    e, pooled = apart(other, now), apart(mean, now)
-    if pooled < 1e-5: return fact(e, 'only the mean of the conditioning is heard: one token for all places')
-    if e > 1e-5: return sound(e, f'in another order the output changes by {e:.1e}')
-    return fact(e, f'in another order the output changes by {e:.1e}: which conditioning token belongs to which place is '
-                   'not heard')
-
-@check('conditioning heard')
-def context_length(s):
-    "The conditioning may have another number of tokens"
-    if s.aligned: return unknown('in this model the conditioning is as long as the tokens by design')
-    lengths = s.tokens//2 + 1, s.tokens + 5
-    with kept(s), torch.no_grad():
-        s.network.eval()
-        x_t, t, _ = s.inputs(2)
-        for M in lengths:
-            try: s(x_t, t, s.draw(2, M, s.clip_dim, seed=30))
-            except UserError as e:
-                shaped = isinstance(e, ModelError) and e.__cause__ is None             # it answered, in another shape
-                if not shaped: return fact(M, f'its length is fixed: with {M} tokens, {e.__cause__ or e}')
-                return fault(M, f'{M} conditioning tokens for {s.tokens} tokens: {e}',
-                             'the number of conditioning tokens is taken for that of tokens; queries must come from x_t')
-    return sound(None, f'{lengths[0]} and {lengths[1]} conditioning tokens for {s.tokens} tokens')
-
-@check('each token of conditioning')
-def padding(s):
-    "Padding is not heard"
-    if s.padding != 'zeros': return unknown("nobody said what padding is (padding='zeros': rows of zeros in cond)")
-    with awake(s):
-        x_t, t, cond = s.inputs(2)
-        half = torch.cat([cond[:1], cond[1:]*(torch.arange(s.tokens) < s.tokens//2)[:, None]])
-        try:
-            e = apart(asked(s, x_t, t, torch.cat([cond, 0*cond[:, :16]], 1)), asked(s, x_t, t, cond))
-            short = asked(s, x_t[1:], t[1:], half[1:, :s.tokens//2])
-        except UserError: return unknown('the conditioning cannot be longer or shorter, so nothing can be compared')
-        e = max(e, apart(asked(s, x_t, t, half), torch.cat([asked(s, x_t[:1], t[:1], half[:1]), short])))
-    text = f'rows of padding change the output by {e:.1e} (limit 1e-05)'
-    if e < 1e-5: return sound(e, text)
-    return fault(e, text, 'the mask of the conditioning: does it reach attention, over the keys, each image with its own, '
-                          'as bool (True: "may be seen") or as -inf where it is added?')
-
-# %% ../nbs/53_checks.ipynb #ba9f5b7e
-@check('each token of conditioning', 'time heard', 'own place')
-def every_entry_heard(s):
-    "Every entry of x_t and cond is heard, and every entry of the answer can move, up and down"
-    with awake(s, grad=True):
-        x_t, t, cond = (a.requires_grad_() for a in s.inputs(4, seed=40))
-        out = s(x_t*1, t*1, cond*1)
-        if not out.requires_grad: return unknown('the answer has no gradient')
-        grads = torch.autograd.grad((out*s.draw(*out.shape, seed=45)).sum(), (x_t, cond), allow_unused=True)
-    if out.min() >= 0 or out.max() <= 0:
-        return fault(0., f'all answers are {"positive" if out.min() >= 0 else "negative"}', 'an activation after the last layer')
-    still = (out.detach().std((0, 1)) == 0).float().mean().item()
-    if still: return fault(still, f'{still:.0%} of the answer\'s channels never move', 'zeros that are put in place of channels')
-    shares = {}
-    for name, a, g in zip(('x_t', 'cond'), (x_t, cond), grads):
-        dead = g.abs() < 1e-9*g.abs().max() if g is not None else torch.ones_like(a, dtype=torch.bool)
-        shares[name] = dead.float().mean().item()
-        if shares[name] > .002 and stays_dead(s, name, dead): return unheard(name, dead)
-    worst = max(shares.values())
-    return sound(worst, 'entries without an effect: ' + ', '.join(f'{n} {v:.1%}' for n, v in shares.items()))
-
-def stays_dead(s, name, dead):
-    "Is a change of all dead entries not felt, either?"
-    with awake(s):
-        given = dict(zip(('x_t', 't', 'cond'), s.inputs(4, seed=40)))
-        before, other = asked(s, **given), s.draw(*dead.shape, seed=46)
-        return apart(asked(s, **given | {name: torch.where(dead, other, given[name])}), before) < 1e-6
-
-def unheard(name, dead):
-    "Which entries are not heard"
-    channels = dead.flatten(0, 1).all(0)
-    where = f'{int(channels.sum())} of {len(channels)} channels' if channels.any() else f'{dead.float().mean():.0%} of the entries'
-    return fault(dead.float().mean().item(), f'{where} of {name} are not heard', f'a slice of the last dim of {name}, or a mask over it')

@@ -7,7 +7,6 @@ __all__ = ['token_scale', 'normalisation', 'split', 'epoch']
 
 # %% ../nbs/55_checks_data.ipynb #f8dabfcd
 from torch.nn import functional as F
-from .checks_learning import Case, Recipe
 from .subject import check, fault, sound, unknown
 
 # %% ../nbs/55_checks_data.ipynb #f6215515

@@ -13,9 +13,10 @@ __all__ = ['heads_advice', 'turned_by', 'shared_advice', 'softmax_over_keys', 'h
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from .inside import (among_tokens, goes_back_to, gradients_of, left_by, matters, over_heads, place_scores, reached, redrawn,
+from .inside import (among_tokens, goes_back_to, gradients_of, left_by, matters, over_heads, place_scores,
+                            reached, redrawn,
                             tables, touched, watched, way, ways)
-from .subject import Subject, asked, awake, check, fact, fault, kept, own_name, sound, unknown
+from .subject import asked, awake, check, fact, fault, kept, own_name, sound, unknown
 
 # %% ../nbs/53b_checks_inside.ipynb #117116e7
 @check('finite')
@@ -43,7 +44,8 @@ def heads_see_whole_tokens(s):
     if not count.any(): return unknown('no row of the scores belongs to one token')
     heads = (count > 0).float().mean().item()
     text = f'a change of a token reaches {heads:.0%} of {count.shape[1]} heads'
-    if heads < 1 or (found.rows != found.rows[:, :1]).any(): return fault(heads, f'{text}, or other rows in each', heads_advice)
+    if heads < 1 or (found.rows != found.rows[:, :1]).any():
+        return fault(heads, f'{text}, or other rows in each', heads_advice)
     if not found.rows.equal(found.columns): return fault(heads, f'{text}, as a key at another place', heads_advice)
     return sound(heads, f'{text}, as query and as key at the same place')
 
@@ -89,12 +91,14 @@ def rotation(s):
     if S is None: return unknown('no attention was seen that equal tokens enter as equals')
     if not knows_places(S): return unknown('scores know no places: no rotary embedding')
     name, left = explained(S, s.grid)
-    text = f'of scores of equal tokens, the way on the grid leaves {left["grid"]:.1e} (limit 0.02)'
-    if left['grid'] < .02: return sound(left['grid'], text)
+    text = f'of scores of equal tokens, the way on the grid leaves {left["grid"]:.1e} (limit 0.002)'
+    if left['grid'] < .002: return sound(left['grid'], text)
     if left[name] > 1e-3: return fault(left['grid'], text, unexplained(S))
     text += f', {name.replace("_", " ")} {left[name]:.1e}'
-    if name == 'line': return fact(left['grid'], f'{text}: a rotary embedding of the token number, not of row and column')
-    return fault(left['grid'], text, turned_by.get(name, f'the rotary table was made for {name}: height and width exchanged, '
+    if name == 'line':
+        return fact(left['grid'], f'{text}: a rotary embedding of the token number, not of row and column')
+    return fault(left['grid'], text, turned_by.get(name, f'the rotary table was made for {name}: height and width '
+                                                         f'exchanged, '
                                                          'or a part of a larger table'))
 
 def unexplained(S):
@@ -121,13 +125,14 @@ def grid(s):
         y = x.double().cpu().reshape(-1, x.shape[-1])[-s.places:]
         if y.std() == 0: continue
         name, left = explained((y @ y.T)[None], s.grid)
-        if left[name] < .02 and (best is None or left[name] < best[1]): best = name, left[name], label, left['grid']
+        if left[name] < .002 and (best is None or left[name] < best[1]): best = name, left[name], label, left['grid']
     if best is None: return line_alone(s)
     name, least, label, on_grid = best
     text = f'{label}: the way on the grid leaves {on_grid:.1e} of its products'
-    if on_grid < .02: return sound(on_grid, text + ' (limit 0.02)')
+    if on_grid < .002: return sound(on_grid, text + ' (limit 0.002)')
     if name == 'line': return fact(on_grid, f'{text}, the way along the line {least:.1e}')
-    return fault(on_grid, f'{text}, {name} {least:.1e}', 'rows and columns exchanged in the table of places, or a part of a '
+    return fault(on_grid, f'{text}, {name} {least:.1e}', 'rows and columns exchanged in the table of places, or a '
+                                                         'part of a '
                  'larger table: meshgrid(rows, columns, indexing="ij"), flattened in this order')
 
 def line_alone(s):
@@ -138,15 +143,16 @@ def line_alone(s):
     p = torch.arange(s.places)
     on_grid, line = left_by(S, way(p//s.grid[1], p % s.grid[1])), left_by(S, way(0*p, p))
     text = f'of scores of equal tokens, the way on the grid leaves {on_grid:.1e}, the way along the line {line:.1e}'
-    if line > 1e-3 or on_grid > .02: return sound(line, text)
-    return fact(line, f'{text}: a rotary embedding of the token number, for which the end of a row is the neighbour of the '
+    if line > 1e-3 or on_grid > .002: return sound(on_grid, text)
+    return fact(line, f'{text}: a rotary embedding of the token number, for which the end of a row is the neighbour '
+                      f'of the '
                       'next', 'one block of the head dim for rows and one for columns, if a grid is meant')
 
 # %% ../nbs/53b_checks_inside.ipynb #07ada51b
 def blocks(s):
     "Members of lists of modules, with names"
     lists = [(n, m) for n, m in s.modules() if isinstance(m, (nn.ModuleList, nn.Sequential)) and len(m) > 1]
-    return [(f'{n}.{i}', b) for n, l in lists for i, b in enumerate(l)
+    return [(f'{n}.{i}', b) for n, members in lists for i, b in enumerate(members)
             if isinstance(b, nn.Module) and any(p.ndim > 1 for p in b.parameters())]
 
 @check('finite')
@@ -171,7 +177,8 @@ def residual_stream(s):
     finally:
         for h in handles: h.remove()
     normed = [n for n, e in even.items() if e < 1e-3]
-    if normed: return fact(len(normed), f'tokens have one length behind {len(normed)} blocks ({normed[0]}): the stream itself '
+    if normed:
+        return fact(len(normed), f'tokens have one length behind {len(normed)} blocks ({normed[0]}): the stream itself '
                            'is normalised', 'a norm after the residual, as before 2020: pre-norm trains deeper models')
     if not factors: return unknown('no block hands its input on at the start')
     worst = max(factors, key=factors.get)
@@ -202,6 +209,7 @@ class Uses(TorchFunctionMode):
                 self.count[id(a)] = self.count.get(id(a), 0) + 1
         return func(*args, **(kwargs or {}))
 
+# %% ../nbs/53b_checks_inside.ipynb #2a1e76fb
 class Norms:
     "What the norms of a network are given and what becomes of their answers"
     def __init__(self, s):
@@ -242,7 +250,9 @@ def norms(s):
     if not found.named: return unknown('no norms were found inside')
     text, count = f'{len(found.named)} norms', found.uses.count
     wrong = [n for n, e in found.sized.items() if e > 20]
-    if wrong: return fault(len(wrong), f'{text}; ten times as much into {wrong[0]} changes its answer by {found.sized[wrong[0]]:.2g}',
+    if wrong:
+        return fault(len(wrong), f'{text}; ten times as much into {wrong[0]} changes its answer by '
+                                 f'{found.sized[wrong[0]]:.2g}',
                            'what the norm divides by: the root of the mean square, not its inverse')
     chain = {n: first for n, (first, i) in found.after.items() if not count.get(i)}
     unused = [n for i, n in found.made.items() if not count.get(i) and n not in chain.values()]
@@ -250,7 +260,7 @@ def norms(s):
                                     'is the result of the norm used?')
     if not found.after: return sound(0, f'{text}, none directly after another')
     n, first = next(iter((chain or {n: f for n, (f, _) in found.after.items()}).items()))
-    text += f', {len(found.after)} directly after another ({n} after {first}), {len(chain)} with nothing else in between'
+    text += f', {len(found.after)} directly after another ({n} after {first}), {len(chain)} with nothing in between'
     advice = 'two norms in a row: was one of them meant for another place?'
     return fault(len(chain), text, advice) if len(chain) > 1 else fact(len(chain), text, advice)
 
@@ -270,7 +280,8 @@ def sandwich(s):
     if not growth: return unknown('no list of blocks was found inside')
     text = f'with matrices 8 times as large, a block adds {max(growth):.3g} times as much (limit 24)'
     if max(growth) < 24: return sound(max(growth), text)
-    return fault(max(growth), text, 'the norms after attention and after the MLP: are they there, and are they applied?')
+    return fault(max(growth), text, 'the norms after attention and after the MLP: are they there, and are they '
+                                    'applied?')
 
 def added(s):
     "How much each block adds to what it is given"
@@ -297,9 +308,10 @@ def width(s):
         x_t, t, cond = s.inputs(n, seed=300)
         out = asked(s, x_t, torch.full_like(t, .5), cond, part=8).flatten(0, 1)[:need].double()
     S = torch.linalg.svdvals(out - out.mean(0))
-    rank = int((S > 1e-5*S[0]).sum())
+    rank = int(S.gt(1e-5*S[0]).sum())
     if rank >= s.eva_dim - 1: return sound(rank, f'its rank is {rank} for E = {s.eva_dim}')
-    return fact(rank, f'its rank is {rank} for E = {s.eva_dim}: a velocity needs all dimensions, for the noise has them',
+    return fact(rank, f'its rank is {rank} for E = {s.eva_dim}: a velocity needs all dimensions, for the noise has '
+                      f'them',
                 'predict with the gate, or predict the sample: the noise has to get around the width of the model')
 
 # %% ../nbs/53b_checks_inside.ipynb #35009950
@@ -313,10 +325,13 @@ def stays_in_the_tree(s):
     mine = {place_in_memory(p) for p in s.network.parameters()}
     strangers = [{i: p for i, p in watched(s).parameters.items() if place_in_memory(p) not in mine} for _ in range(2)]
     learn = [p for p in strangers[0].values() if p.requires_grad]
-    if not learn: return sound(0, f'{len(mine)} parameters' + (f', and {len(strangers[0])} frozen ones outside' if strangers[0] else ''))
+    if not learn:
+        return sound(0, f'{len(mine)} parameters' + (f', and {len(strangers[0])} frozen ones outside' if strangers[0]
+                                                     else ''))
     text = (f'{len(learn)} parameters with {sum(p.numel() for p in learn):,} numbers take part and are not among '
             f'model.parameters(), such as {tuple(learn[0].shape)}')
-    if not set(strangers[0]) & set(strangers[1]): return fault(len(learn), text, 'a layer that is made in forward, at each call')
+    if not set(strangers[0]) & set(strangers[1]):
+        return fault(len(learn), text, 'a layer that is made in forward, at each call')
     return fault(len(learn), text, 'layers in a plain list or dict (nn.ModuleList, nn.ModuleDict); a tensor with '
                                    'requires_grad that is no nn.Parameter')
 
@@ -352,7 +367,8 @@ def blocks_shared(s):
         asked(s, *s.inputs(1))
     for h in handles: h.remove()
     again = [n for n, m in own if count.get(id(m), 0) > 1]
-    twice = [n for n, l in s.modules() if isinstance(l, (nn.ModuleList, nn.Sequential)) and len({id(b) for b in l}) < len(l)]
+    twice = [n for n, m in s.modules() if isinstance(m, (nn.ModuleList,
+                                                         nn.Sequential)) and len({id(b) for b in m}) < len(m)]
     if twice: return fact(1., f'{twice[0]} holds the same block more than once', shared_advice)
     share = len(again)/max(1, len(own))
     text = f'{len(again)} of {len(own)} layers are called more than once'
@@ -376,11 +392,13 @@ def gradients(s):
     if not never: return sound(0., text)
     matter = [n for n in never if matters(s, n)]
     cut = [n for n in matter if n in felt]
-    if cut: return fault(len(cut)/len(learned), f'{text}; {named(cut)} matter and have never had one', cut_advice(s, cut))
+    if cut:
+        return fault(len(cut)/len(learned), f'{text}; {named(cut)} matter and have never had one', cut_advice(s, cut))
     dead = dead_blocks(s, set(never) - set(matter))
     if dead: return fault(len(never)/len(learned), f'{text}; {dead} takes no part, and others of its list do',
                           'a loop that stops early, a block whose result is not used')
-    if matter: return fact(len(matter)/len(learned), f'{text}; {named(matter)} were given nothing (experts without a token?)')
+    if matter:
+        return fact(len(matter)/len(learned), f'{text}; {named(matter)} were given nothing (experts without a token?)')
     calls = [n for n in never if n in felt]
     words = f'{named(calls)} are called and change nothing' if calls else f'{named(never)} are never called'
     return fact(len(never)/len(learned), f'{text}; {words}', 'take them out, or use them')
@@ -397,11 +415,13 @@ def owner(s, name):
 def cut_advice(s, names):
     "Why a gradient does not reach parameters that matter"
     train, calm = gradients_of(s, names), gradients_of(s, names, train=False)
-    if all(g for g in train): return ('two tensors in a row that start at zero (a gate before an output layer, both factors of '
+    if all(g for g in train):
+        return ('two tensors in a row that start at zero (a gate before an output layer, both factors of '
                                       'a low-rank adapter): neither ever gets a gradient')
-    if None in train and all(g for g in calm): return 'in training mode only: checkpointing with use_reentrant=True behind frozen inputs'
+    if None in train and all(g for g in calm):
+        return 'in training mode only: checkpointing with use_reentrant=True behind frozen inputs'
     if None in train: return 'detached: .detach(), .data, no_grad() or a tensor made anew on the way to the answer'
-    return 'called, and the gradient is zero: a product with zero, a dead activation, round(), a hook that was left behind'
+    return 'called, and the gradient is zero: a product with zero, a dead activation, round(), a hook left behind'
 
 def dead_blocks(s, idle):
     "A member of a list of blocks that takes no part, although others do (not of a list in a block, such as experts)"
@@ -415,7 +435,8 @@ def dead_blocks(s, idle):
 @check('finite')
 def same_randomness_backwards(s):
     "The backward pass meets the random numbers of the forward pass"
-    if not any(p.requires_grad and p.ndim > 1 for p in s.named.values()): return unknown('there are no trainable matrices')
+    if not any(p.requires_grad and p.ndim > 1 for p in s.named.values()):
+        return unknown('there are no trainable matrices')
     with awake(s, grad=True, train=True):
         if not s(*s.inputs(2)).requires_grad: return unknown('in training mode the answer has no gradient')
     e = redrawn(s)

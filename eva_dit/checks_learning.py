@@ -9,6 +9,7 @@ __all__ = ['Recipe', 'Case', 'usual_width', 'plain_training', 'four_images', 'sa
 
 # %% ../nbs/54_checks_learning.ipynb #0872a77d
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 import torch
@@ -23,19 +24,19 @@ from .subject import Subject, check, fault, kept, sound, unknown
 @dataclass
 class Recipe:
     "What surrounds the model: how it is trained, sampled and judged. Everything may be left out"
-    training: object = None     # training(model) -> step(x_1, cond) -> dict(loss=, grad_norm=): a training step
-    sampler: object = None      # sampler(model, cond, x_0) -> tokens in the space of the model
+    training: Callable = None    # training(model) -> step(x_1, cond) -> dict(loss=, grad_norm=): a training step
+    sampler: Callable = None    # sampler(model, cond, x_0) -> tokens in the space of the model
     space: object = None        # encode and decode: the space that tokens are generated in
     tokens: Tensor = None       # some tokens as the tower gave them, (n, N, E)
     cond: Tensor = None         # their conditioning, encoded, (n, M, C)
-    schedule: object = None     # schedule(step) -> learning rate
+    schedule: Callable = None    # schedule(step) -> learning rate
     total: int = None           # training steps, for the schedule
     train_keys: object = None   # keys (or groups) of the training data
     eval_keys: object = None    # keys (or groups) of the evaluation data
     epoch: object = None        # the training keys as all workers together served them in one epoch
     scores: object = None       # held-out score of each evaluation, in order
     best: float = None          # the score for which the 'best' checkpoint was chosen
-    resume: object = None       # resume(steps, state=None) -> (losses, state): train on, or from the start
+    resume: Callable = None     # resume(steps, state=None) -> (losses, state): train on, or from the start
 
 @dataclass(eq=False)
 class Case(Subject):
@@ -95,8 +96,8 @@ def sampled(s:Case, # whose sampler is used
            )->Tensor: # (n, N, E)
     "Samples by the recipe's sampler, or by this project's"
     if s.recipe.sampler: return s.recipe.sampler(model, cond, x_0)
-    late = dict(t_start=.05) if s.flow.prediction == 'noise' else {}      # noise as output says nothing at t = 0
-    return sample(model, s.flow, cond, x_0, steps=10, **late)
+    start = .05 if s.flow.prediction == 'noise' else 0.                   # noise as output says nothing at t = 0
+    return sample(model, s.flow, cond, x_0, steps=10, t_start=start)
 
 def learned_by_heart(s:Case)->dict: # losses, and what the model can do then
     "A short training on four images; the network is as it was afterwards"
@@ -127,7 +128,8 @@ def abilities(s, x_1, cond):
         back = back - s.flow.velocity(model(back, t, cond), back, t)/10
     v = s.flow.velocity(model(x_t, half, cond), x_t, half)
     return dict(v_half=token_cosine(v, x_1 - x_0).mean().item(), one_step=similar(once(cond)),
-                shuffled=similar(once(cond.roll(1, 0))), ode=similar(sampled(s, model, cond, x_0)), backwards=similar(back))
+                shuffled=similar(once(cond.roll(1, 0))), ode=similar(sampled(s, model, cond,
+                        x_0)), backwards=similar(back))
 
 # %% ../nbs/54_checks_learning.ipynb #56afa549
 def after_training(s, *needed):
@@ -136,6 +138,7 @@ def after_training(s, *needed):
     if not all(n in s.trained for n in needed): return unknown('loss falls comes first')
     return s.trained
 
+# %% ../nbs/54_checks_learning.ipynb #70ce78c2
 @check('finite')
 def loss_falls(s):
     "The loss falls"
@@ -148,6 +151,7 @@ def loss_falls(s):
     text = f'from {a:.3f} to {b:.3f} in {len(losses)} steps (below 0.85 of the start; now {b/a:.2f})'
     return sound(b/a, text) if b < .85*a else fault(b/a, text, advice)
 
+# %% ../nbs/54_checks_learning.ipynb #38860c9f
 @check('loss falls')
 def overfit(s):
     "Four images are learned by heart, with fresh noise and times in every step"
@@ -156,8 +160,10 @@ def overfit(s):
     text = (f'velocity similarity at t = 0.5: {d["v_half"]:.2f} after {len(d["losses"])} steps '
             f'(at least 0.40; knowing nothing is worth 0); samples: {d["ode"]:.2f}')
     if d['v_half'] > .4: return sound(d['v_half'], text)
-    return fault(d['v_half'], text, 'capacity, learning rate, the loss: a model that cannot learn four images learns nothing')
+    return fault(d['v_half'], text, 'capacity, learning rate, the loss: a model that cannot learn four images learns '
+                                    'nothing')
 
+# %% ../nbs/54_checks_learning.ipynb #d98412cd
 @check('loss falls', 'conditioning heard')
 def conditioning_used(s):
     "After learning, an image's own conditioning gives a better answer than another's"
@@ -167,7 +173,8 @@ def conditioning_used(s):
     text = (f'similarity {d["one_step"]:.2f} (in one step from noise), with the conditioning of another image '
             f'{d["shuffled"]:.2f} (at least 0.2 apart)')
     if gain > .2: return sound(gain, text)
-    return fault(gain, text, 'whether conditioning and tokens of an image stay together: shuffling, collating, dropping')
+    return fault(gain, text, 'whether conditioning and tokens of an image stay together: shuffling, collating, '
+                             'dropping')
 
 # %% ../nbs/54_checks_learning.ipynb #62b12cd5
 @check()
@@ -185,6 +192,7 @@ def sampler(s):
     if similar > .95: return sound(similar, text)
     return fault(similar, text, "the sampler's direction: t = 0 is noise; and its time grid, its step sizes, its signs")
 
+# %% ../nbs/54_checks_learning.ipynb #e9413a75
 @check('loss falls', 'sampler')
 def direction(s):
     "After learning, samples are near the data, and far nearer than if followed backwards"
@@ -201,7 +209,8 @@ class Spy(nn.Module):
                  fail:Exception=None # raised at every call
                 ):
         super().__init__()
-        self.w, self.seen, self.fail = nn.Parameter(torch.zeros(1)), [], fail
+        self.w, self.fail = nn.Parameter(torch.zeros(1)), fail
+        self.seen:list = []
 
     def forward(self, x_t, t, cond=None, **_):
         "A thousandth of `w x_t`"
@@ -215,6 +224,7 @@ def spied(s, spy, times=1)->list: # of what the step returned
     step = s.recipe.training(spy.to(s.device))
     return [step(x_1, cond) for _ in range(times)]
 
+# %% ../nbs/54_checks_learning.ipynb #72a0a010
 @check()
 def fresh_noise(s):
     "Every training step draws new noise and new times"
@@ -228,8 +238,10 @@ def fresh_noise(s):
     dx, dt = (x - y).abs().mean().item(), (t - u).abs().mean().item()
     text = f'the same batch again: x_t changes by {dx:.2g}, t by {dt:.2g} (frozen: 0)'
     if dx > 1e-3 and dt > 1e-6: return sound(min(dx, dt), text)
-    return fault(min(dx, dt), text, 'a seed or generator that is set in every step, or noise that is drawn once and kept')
+    return fault(min(dx, dt), text, 'a seed or generator that is set in every step, or noise that is drawn once and '
+                                    'kept')
 
+# %% ../nbs/54_checks_learning.ipynb #01719c25
 @check()
 def mistakes_surface(s):
     "If the model fails in training, training says so"
@@ -238,6 +250,7 @@ def mistakes_surface(s):
     except Exception as e: return sound(0., f'a planted error comes through as {type(e).__name__}')
     return fault(1., 'a planted error was swallowed', '`except ...: continue` around the step: let the error through')
 
+# %% ../nbs/54_checks_learning.ipynb #ab7d7913
 @check()
 def gradient_norm(s):
     "The gradient norm that is logged is that of the gradient"
@@ -272,6 +285,7 @@ def schedule(s):
     if min(rates) >= 0 < rates[peak] and steps[peak] <= n/2: return sound(min(rates), text)
     return fault(min(rates), text, advice)
 
+# %% ../nbs/54_checks_learning.ipynb #69e985df
 @check()
 def best(s):
     "The score that 'best' was chosen by is the best held-out score"
@@ -282,6 +296,7 @@ def best(s):
     if off < 1e-4: return sound(off, text)
     return fault(off, text, 'what is compared when a checkpoint becomes best: a score of training images is none')
 
+# %% ../nbs/54_checks_learning.ipynb #c71210aa
 @check()
 def resume(s):
     "A run that was interrupted goes on as if it had not been"

@@ -160,7 +160,8 @@ def over_heads(s:Subject # the network
     "Does torch's attention run over the heads of each token? Then its queries are (B, N, H, P)"
     for a in watched(s).attentions:
         if len(a.queries) == 4 and a.queries[1] >= s.tokens > a.queries[2]:
-            return (f'scaled_dot_product_attention is given queries {a.queries} and keys {a.keys}: it attends over dim -2, '
+            return (f'scaled_dot_product_attention is given queries {a.queries} and keys {a.keys}: it attends over '
+                    f'dim -2, '
                     f'the {a.queries[2]} heads of each token')
     return ''
 
@@ -273,8 +274,9 @@ def takes_null(s:Subject # the network
               )->bool:
     "Has the network an answer without conditioning?"
     if not s.network.takes.null: return False
+    x_t, t, _ = s.inputs(1)
     try:
-        with torch.no_grad(): s(*s.inputs(1)[:2], None)
+        with torch.no_grad(): s(x_t, t, None)
     except UserError: return False
     return True
 
@@ -297,6 +299,7 @@ def reached(s:Subject, # the network, changed by this
         if len(had) == len(learned): break
     return had
 
+# %% ../nbs/17_inside.ipynb #40f3c7bf
 @contextlib.contextmanager
 def asleep(s:Subject # the network
            ):
@@ -310,7 +313,8 @@ def matters(s:Subject, # the network
             woken:bool=True # of the awake network; else as it is
            )->bool:
     "Does the answer change at all if a parameter is filled with other numbers?"
-    with (awake if woken else asleep)(s):
+    state = awake(s) if woken else asleep(s)
+    with state:
         x_t, t, cond = s.inputs(2, seed=230)
         conds = [cond, None] if takes_null(s) else [cond]
         def answers():
