@@ -46,14 +46,14 @@ def time_resolved(s):
 
 @check('time heard')
 def time_jumps(s):
-    "The answer at a time a ten-thousandth later is nearly the same"
+    "The answer at a time a hundred-thousandth later is nearly the same"
     with awake(s):
         x_t, _, cond = s.inputs(10, seed=36)
         t = torch.linspace(.1, .5, 10).to(x_t)
-        now, soon, late = (asked(s, x_t, t + later, cond) for later in (0, 1e-4, .4))
+        now, soon, late = (asked(s, x_t, t + later, cond) for later in (0, 1e-5, .4))
     jump = ((soon - now).flatten(1).norm(dim=1)/(late - now).flatten(1).norm(dim=1).clamp_min(1e-30)).mean().item()
-    text = f't + 0.0001 changes the answer {jump:.2g} times as much as t + 0.4 (limit 0.4)'
-    if jump < .4: return sound(jump, text)
+    text = f't + 0.00001 changes the answer {jump:.2g} times as much as t + 0.4 (limit 0.3)'
+    if jump < .3: return sound(jump, text)
     return fault(jump, text, 'the scale of t before the sinusoids, which want 0 to about 1000: multiplied twice, or '
                              'frequencies upside down')
 

@@ -385,6 +385,7 @@ def gradients(s):
     had = set()
     with kept(s):
         active = touched(s, lambda: had.update(reached(s)))
+        if len(had) < len(learned): had |= reached(s, first=10)           # an expert may be asked later
         never = [n for n in learned if n not in had]
         felt = {n for n in never if id(s.network.get_submodule(owner(s, n))) in active or matters(s, n, woken=False)}
     frozen = len(s.named) - len(learned)

@@ -44,6 +44,7 @@ class Check:
 marks = {'sound': ('ok', '#1a7f37'), 'fault': ('FAULT', '#cf222e'), 'fact': ('fact', '#9a6700'), 'not checked': ('-',
         '#6e7781')}
 
+# %% ../nbs/57_diagnosis.ipynb #4080320b
 def line(c:Check # one check
         )->str:
     "A check in one line"
@@ -54,6 +55,7 @@ def paragraph(c:Check # a fault
     "A fault with what is true of sound models, and where to look"
     return f'\nFAULT {c.name}: {c.meaning}\n      found: {c.evidence}\n      look at: {c.advice}'
 
+# %% ../nbs/57_diagnosis.ipynb #e02d353e
 def table_row(c:Check # one check
              )->str:
     "A check as a row of an HTML table"
@@ -174,6 +176,7 @@ def as_grid(n:int, # tokens
     raise UserError(f'tokens is {n}, which is no square grid{" with CLS" if cls else ""}; '
                     'give rows and columns, such as (12, 20).')
 
+# %% ../nbs/57_diagnosis.ipynb #07c58e90
 def grid_of(tokens:str # 16x16, 257, or nothing
            ): # a pair, a number, or None
     "What --tokens says"
@@ -184,6 +187,7 @@ def grid_of(tokens:str # 16x16, 257, or nothing
         raise UserError(f'--tokens is {tokens!r}, but must be a number, or rows and columns such as 16x16.')
     return tuple(parts) if len(parts) == 2 else parts[0]
 
+# %% ../nbs/57_diagnosis.ipynb #f4cb3c49
 def own_facts(model)->dict:
     "What an `EvaDiT` says of itself"
     while isinstance(model, Model): model = model.inner
@@ -193,6 +197,7 @@ def own_facts(model)->dict:
     return dict(eva_dim=c.eva_dim, clip_dim=c.clip_dim, tokens=(c.frames*c.grid[0], c.grid[1]), cls=c.cls,
                 aligned=c.cond_tokens is not None, sandwich=True, rope=rope)
 
+# %% ../nbs/57_diagnosis.ipynb #ac0f8434
 def with_store(r:Recipe, # what is given
                store=None, # an EmbeddingStore
                images:int=64 # how many
@@ -209,7 +214,7 @@ def with_store(r:Recipe, # what is given
                  eval_keys=keys('held_out'))
     return replace(r, **{k: v for k, v in found.items() if getattr(r, k) is None})
 
-# %% ../nbs/57_diagnosis.ipynb #07c58e90
+# %% ../nbs/57_diagnosis.ipynb #71263611
 # eva_dim, clip_dim, tokens, cls, aligned, sandwich, rope; None where nothing was said
 def on_the_table(model, said:dict,
                  store=None, # an EmbeddingStore
@@ -230,6 +235,7 @@ def on_the_table(model, said:dict,
     s.reason = too_much(s)
     return s
 
+# %% ../nbs/57_diagnosis.ipynb #f09e38d2
 def too_much(s, minutes=10)->str: # empty if it is not
     "Why this model cannot be trained here"
     need = 4*sum(p.numel()*p.element_size() for p in s.network.parameters())/1e9
@@ -243,6 +249,7 @@ def too_much(s, minutes=10)->str: # empty if it is not
     if total < minutes: return ''
     return f'{s.steps} steps would take about {total:.0f} minutes: --steps says how many, --only what is asked'
 
+# %% ../nbs/57_diagnosis.ipynb #f53d05fa
 class FewestThreads:
     "One thread, where more are slower"
     def __init__(self, s): self.s, self.before = s, torch.get_num_threads()
@@ -337,6 +344,7 @@ def chosen(model_path, model, model_size, store, said, seed)->tuple: # the model
     usual = dict(eva_dim=64, clip_dim=32, grid=(4, 4), cls=False)
     return EvaDiT(DiTConfig.preset(model_size, **usual | known | asked)), {}
 
+# %% ../nbs/57_diagnosis.ipynb #b987eaff
 def from_run(path):
     "A trained model, and what its run says"
     from eva_dit.training import Checkpoint, learning_rate
@@ -347,6 +355,7 @@ def from_run(path):
     recipe = Recipe(space=c.eva_space, schedule=schedule if 'warmup_steps' in run else None, total=run.get('steps'))
     return c.model, dict(flow=c.flow, recipe=recipe)
 
+# %% ../nbs/57_diagnosis.ipynb #82a1ff31
 def on_device(model, device):
     "The model on this device; a `UserError` if there is none"
     try: return model.to(device) if device and isinstance(model, torch.nn.Module) else model

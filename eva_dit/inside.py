@@ -10,6 +10,7 @@ __all__ = ['products', 'softmaxes', 'normalised', 'operands', 'learns', 'Attenti
 
 # %% ../nbs/17_inside.ipynb #5e590e2f
 import contextlib
+import statistics
 from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
@@ -213,10 +214,10 @@ def place_scores(s:Subject, # the network
     "Scores between places if all tokens are the same"
     rows = row_of_places(s, found)
     if rows is None: return None
-    widths = {p.shape[1] for p in s.named.values() if p.ndim == 2}          # of what layers take in
+    width = statistics.mode([p.shape[1] for p in s.named.values() if p.ndim == 2] or [0])      # of the stream
     with awake(s):
         for x in (*tables(s).values(), *tables(s, found.length).values()):
-            if x.shape[-1] in widths: x.zero_()                           # added to tokens, and not a table of angles
+            if x.shape[-1] == width: x.zero_()                            # added to tokens, and not a table of angles
         x_t, t, cond = s.inputs(1, seed=55, flat=True)
         with Watch() as seen: asked(s, x_t[:, :1].repeat(1, s.tokens, 1), t, cond)
     if found.index >= len(seen.attentions): return None
@@ -281,13 +282,14 @@ def takes_null(s:Subject # the network
     return True
 
 def reached(s:Subject, # the network, changed by this
-            steps:int=10 # of training
+            steps:int=10, # of training
+            first:int=0 # number of the first one; others are trained on other tokens
            )->set: # names of parameters
     "The parameters that a gradient reaches within some training steps on random tokens"
     learned = {n: p for n, p in s.named.items() if p.requires_grad and p.is_floating_point()}
     optimizer, had, null = torch.optim.AdamW(learned.values(), 1e-3), set(), takes_null(s)
     s.network.train()
-    for k in range(steps):
+    for k in range(first, first + steps):
         x_0, t, cond = s.inputs(4, seed=200 + 10*k)
         x_1 = s.draw(*x_0.shape, seed=205 + 10*k)
         optimizer.zero_grad()

@@ -199,10 +199,7 @@ def moved(s:Subject, # the network
           order:Tensor # of the tokens, (N,)
          )->float: # 0 for a network that knows no places
     "How far the answer to moved tokens is from the moved answer"
-    generator = torch.Generator().manual_seed(s.seed + 2)
     with awake(s):
-        for p in s.named.values():                       # two axes may start alike if learning can tell them apart
-            if p.requires_grad: p.mul_(1 + .1*torch.randn(p.shape, generator=generator).to(p))
         x_t, t, cond = s.inputs(2, flat=True)
         return apart(asked(s, x_t[:, order], t, cond), asked(s, x_t, t, cond)[:, order])
 
