@@ -17,7 +17,7 @@ from .models import ModelError
 from .subject import apart, asked, awake, check, fact, fault, kept, responses, sound, unknown
 
 # %% ../nbs/53a_checks_heard.ipynb #8fdd24dd
-@check('tokens heard')
+@check('tokens see each other')
 def time_heard(s):
     "The answer depends on t, all along"
     with awake(s):
