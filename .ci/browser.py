@@ -110,7 +110,8 @@ class Steps:
 toy = '''import threading, time, torch
 from pathlib import Path
 from eva_dit.store import EmbeddingStore, write_manifest, write_shard
-from eva_dit.training import Checkpoint, TrainConfig, Trainer
+from eva_dit.runs import Checkpoint
+from eva_dit.train import TrainConfig, Trainer
 from eva_dit.dashboard import *
 torch.set_num_threads(1)
 def toy_store(folder, n=96, E=48, C=24, grid=(4, 4)):

@@ -36,12 +36,12 @@ def settings():
 # What imports what
 
 def module_numbers():
-    "The number of each module, from the name of the notebook that exports it"
+    "The number of each module, such as 53 or 53a, from the name of the notebook that exports it"
     numbers = {}
-    for path in sorted((root/'nbs').glob('[0-9][0-9]_*.ipynb')):
+    for path in sorted((root/'nbs').glob('[0-9][0-9]*_*.ipynb')):
         text = '\n'.join(source(cell) for cell in read(path)['cells'])
         exported = re.search(r'^#\|\s*default_exp\s+(\w+)', text, re.M)
-        if exported: numbers[exported[1]] = int(path.name[:2])
+        if exported: numbers[exported[1]] = path.name.partition('_')[0]
     return numbers
 
 
@@ -63,7 +63,7 @@ def imports():
             if not isinstance(node, (ast.Import, ast.ImportFrom)): continue
             for other in own_modules(node):
                 at = numbers.get(other, 'no notebook')
-                if numbers.get(other, 99) >= number: yield f'{module}.py ({number:02}) imports {other} ({at})'
+                if numbers.get(other, '99') >= number: yield f'{module}.py ({number}) imports {other} ({at})'
     for path in library.glob('*.py'):
         if path.stem not in numbers and not path.name.startswith('_'): yield f'{path.name} has no notebook'
 

@@ -140,7 +140,7 @@ def by_mypy(modules):
     said = defaultdict(list)
     for line in subprocess.run(command, capture_output=True, text=True, cwd=root).stdout.splitlines():
         found = re.match(r'.*?(\w+)\.py:(\d+): error: (.*)', line)
-        if found: said[found[1]].append(('mypy', f'line {found[2]}: {found[3]}', ''))
+        if found: said[found[1]].append(('mypy', f'line {found[2]}: {found[3][:120]}', ''))
     return said
 
 

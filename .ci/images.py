@@ -64,6 +64,8 @@ def draw_model(d):
     d.box(left, 5.2, 'LayerNorm  (1 + s)', norm)
     d.box(left, 6.2, 'head')
     d.plus(left, 7.2)
+    d.words(-2.85, 3.4, 'places')                                       # where the tokens stand: both attentions
+    d.arrow((-2.5, 3.4), (-2.17, 3.4))
     d.words(left, 8.05, 'velocity  (B, N, E)', 9)
     d.up(left, .45, .94, 1.46, 1.98, 2.42, 3.14, 3.66, 4.94, 5.46, 5.94, 6.46, 6.98, 7.42, 7.85)
 
@@ -108,6 +110,8 @@ def draw_block(d):
     for side in (-1, 1):
         d.arrow((0, 1.21), (0, 1.4), (1.15*side, 1.4), (1.15*side, 1.59))
         d.arrow((1.15*side, 2.11), (1.15*side, 2.5), (.22*side, 2.5))
+    d.words(-2.85, 1.2, 'places')
+    d.arrow((-2.85, 1.35), (-2.85, 1.85), (-2.11, 1.85))
     d.words(2.25, 2.35, '× tanh(gate of the head)')
     d.words(2.6, .75, 'RMSNorm($c$)')
     d.arrow((2.6, .95), (2.6, 1.85), (2.11, 1.85))
@@ -138,7 +142,7 @@ def report(target, demo):
         page.screenshot(path=target)
 
 
-imports = 'from eva_dit.dashboard import TrainingDashboard\nfrom eva_dit.training import TrainConfig, Trainer'
+imports = 'from eva_dit.dashboard import TrainingDashboard\nfrom eva_dit.train import TrainConfig, Trainer'
 train = '''config = TrainConfig({store!r}, 'run', model_size='nano', max_steps=600, eval_every=20, log_every=2)
 dashboard = TrainingDashboard(Trainer(config))
 dashboard'''

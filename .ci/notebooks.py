@@ -69,6 +69,7 @@ def stale(nb):
     for cell, now in fingerprints(nb):
         then = cell['metadata'].get('ran')
         if 'nbdev_export()' in source(cell) or 'notest' in directives(cell): continue
+        if flag(cell) and not cell['outputs']: continue              # nothing was saved that could be old
         if then is None: yield cell, 'was never run by .ci/execute'
         elif then != now: yield cell, 'has changed since it ran' if flag(cell) else 'or an export cell above it has changed since it ran'
 

@@ -7,7 +7,7 @@ __all__ = ['registry', 'Row', 'Skip', 'rows', 'interleaved', 'peak_memory', 'cou
            'lumina', 'eva_dit_benchmark']
 
 # %% ../nbs/71_benchmark.ipynb #822fd157
-import pickle, platform, shutil, statistics, tempfile, time, weakref
+import platform, shutil, statistics, tempfile, time, weakref
 from dataclasses import dataclass
 from pathlib import Path
 import torch
@@ -16,7 +16,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from fastcore.script import call_parse
 from .core import UserError, check_space, command, write_json
-from .store import EmbeddingStore, StepSampler, loader, read_pickle, write_manifest, write_shard
+from .store import EmbeddingStore, write_manifest, write_shard
+from .batches import StepSampler, loader
 from .dit import DiTConfig, EvaDiT, cost, swiglu_width
 from .encoders import clip_encoder, eva_encoder, place, open_image, preprocess
 from .extraction import extract
@@ -295,10 +296,10 @@ def _store(device, quick):
         yield Row(name, read, gather, 'GB/s', 'the same rows in memory, memory[indices]', at_least=.7)
         yield Row(name, read, copy, 'GB/s', 'the same rows in memory, copied one by one', at_least=.7)
         yield Row(name, read, 1.5, 'GB/s', 'a fixed goal', at_least=1.)
-        with open(f'{folder}/chunk.pkl', 'wb') as f: pickle.dump(dict(eva=chunk), f)
+        torch.save(chunk, f'{folder}/chunk.pt')
         chunk = None                                                        # it must not count as memory
-        a, b = _rates((lambda i: store.rows(i)[0], lambda i: read_pickle(f'{folder}/chunk.pkl')['eva'][i]), m, E, 3)
-        yield Row(f'8 random of {m} rows', a, b, 'GB/s', 'a pickle chunk of these rows', at_least=10.)
+        a, b = _rates((lambda i: store.rows(i)[0], lambda i: torch.load(f'{folder}/chunk.pt', weights_only=True)[i]), m, E, 3)
+        yield Row(f'8 random of {m} rows', a, b, 'GB/s', 'a file of these rows, read whole', at_least=10.)
         store, before, peak = EmbeddingStore(folder), Process().memory_info().rss, 0
         for _ in loader(store, StepSampler(store.indices(), 8).from_step(0, n//8)): peak = max(peak, Process().memory_info().rss - before)
         yield Row('resident memory gained, all rows in random order', peak/1e6, size, 'MB', 'the size of the store', at_most=None if quick else .25)
@@ -344,27 +345,34 @@ class _Source:
 
 @rows('evaluation')
 def _evaluation(device, quick):
-    from types import SimpleNamespace
-    from eva_dit.evaluation import _Evaluator
+    from eva_dit.evaluation import EvaluationSettings, Work, answers, load, measure, pooled, structured
     from eva_dit.flow import Flow, Standardiser
+    from eva_dit.held_out import Images, Subject
+    from eva_dit.metrics import Structure
     size, dims, batch = ('nano', dict(eva_dim=256, clip_dim=128), 2) if quick else ('base', {}, 16 if device.type == 'cuda' else 2)
-    config = DiTConfig.preset(size, **dims); E, C = config.eva_dim, config.clip_dim
-    space = lambda d: Standardiser(torch.zeros(d), torch.ones(d)).to(device)
-    ckpt = SimpleNamespace(model=EvaDiT(config).to(device).eval(), flow=Flow(), eva_space=space(E), clip_space=space(C))
-    base = dict(ridge=torch.zeros(C + 1, E), mean=torch.zeros(E), std=torch.ones(E), basis=torch.eye(E), residual=torch.ones(E), pooled=torch.randn(64, C), numbers=torch.arange(64))
-    settings = dict(steps=1 if quick else 10, solver='midpoint', times=[(i + .5)/10 for i in range(10)], batch_size=batch, seed=0, probe_samples=0, samples=1)
+    config = DiTConfig.preset(size, **dims)
+    E, C = config.eva_dim, config.clip_dim
+    eva_space, clip_space = (Standardiser(torch.zeros(d), torch.ones(d)).to(device) for d in (E, C))
+    base = dict(ridge=torch.zeros(C + 1, E), mean=torch.zeros(E), std=torch.ones(E), basis=torch.eye(E), residual=torch.ones(E))
     n = 2*batch if quick else 1000                                            # images of the evaluation; a batch of them is timed
-    work, clock, spent = _Evaluator(ckpt, _Source(config, n), torch.arange(n), settings, base), [], []
+    every, model = torch.arange(n), EvaDiT(config).to(device).eval()
+    images = Images(every, [str(i) for i in range(n)], every.roll(1), every, torch.zeros(n, dtype=torch.bool))
+    settings = EvaluationSettings(steps=1 if quick else 10, batch_size=batch, probe_samples=0)
+    work = Work(Subject(model, Flow(), eva_space, clip_space), _Source(config, n), settings, images, base)
+    structure, clock, spent, totals = Structure(structured, n, work.tokens, E, device), [], [], []
     def now():
         if device.type == 'cuda': torch.cuda.synchronize(device)
         return time.perf_counter()
-    ckpt.model.register_forward_pre_hook(lambda *_: clock.append(now()))
-    ckpt.model.register_forward_hook(lambda *_: spent.append(now() - clock[-1]))
-    loaded, totals = [x.to(device) for x in work.load(torch.arange(batch))], []
+    model.register_forward_pre_hook(lambda *_: clock.append(now()))
+    model.register_forward_hook(lambda *_: spent.append(now() - clock[-1]))
+    loaded = load(work, torch.arange(batch))
     with torch.no_grad():
         for _ in range(3):
-            spent.clear(); start = now()
-            work.batch(torch.arange(batch), *loaded)
+            spent.clear()
+            start, outs = now(), answers(work, loaded)
+            measure(work, loaded, outs)
+            pooled(work, loaded, outs)
+            structure.add([work.white.encode(x) for x in (loaded.true, *(outs[way] for way in structured))], loaded.index)
             totals.append((now() - start, sum(spent)))
     a, b = statistics.median(totals)
     yield Row(f'{size} E={E}, evaluation, {batch} of {n:,} images', a*1e3, b*1e3, 'ms', f'its {len(spent)} model calls', at_most=None if quick else 1/.95)
@@ -372,24 +380,26 @@ def _evaluation(device, quick):
 # %% ../nbs/71_benchmark.ipynb #e111c5b6
 @rows('training')
 def _trainer(device, quick):
-    from eva_dit.training import TrainConfig, Trainer
+    from eva_dit.callbacks import Log
+    from eva_dit.train import TrainConfig, Trainer
     size, E, batch, rounds = ('nano', 256, 2, 2) if quick else ('small', 1024, 2 if device.type == 'cpu' else 32, 15)
     with tempfile.TemporaryDirectory() as folder:
         _make_store(folder, 32, E)
         trainer = Trainer(TrainConfig(folder, f'{folder}/run', model_size=size, batch_size=batch, max_steps=10**6, log_every=10**6, eval_every=10**6))
-        rows, model = trainer.store.rows(trainer.train_idx[:batch]), EvaDiT(trainer.dit_config).to(trainer.device)
+        rows, model = trainer.store.rows(trainer.train_idx[:batch]), EvaDiT(trainer.raw.config).to(trainer.device)
         opt = torch.optim.AdamW(model.parameters(), 1e-4, betas=(.9, .95), fused=True)
         def bare():
             eva, clip = (s.encode(x.to(trainer.device)) for s, x in zip((trainer.eva_space, trainer.clip_space), rows))
-            with trainer.accelerator.autocast(): loss = trainer.flow.loss(model, eva, clip)[0]
+            with trainer.processes.autocast(): loss = trainer.flow.loss(model, eva, clip)[0]
             loss.backward(); torch.nn.utils.clip_grad_norm_(model.parameters(), 1.); opt.step(); opt.zero_grad()
         a, b = interleaved(lambda: trainer.train_step(*rows), bare, rounds=rounds, device=device)
         yield Row(f'{size} B={batch}, step of the trainer', a*1e3, b*1e3, 'ms', 'a bare step', at_most=None if quick else 1.03)
+        log = next(c for c in trainer.callbacks if isinstance(c, Log))
         def one(log_every):
-            trainer.config.log_every = log_every
+            log.every, trainer.fresh = log_every, True
             trainer.train_step(*rows)
-            if log_every == 1: trainer._make_record(False)
-        trainer._begin()
+            log.stepped(trainer)
+        log.begin(trainer)
         a, b = interleaved(lambda: one(1), lambda: one(10**6), rounds=rounds, device=device)     # ten steps each would drown the difference in noise
         yield Row(f'{size} B={batch}, 10 steps and a line of the log', 1e3*(9*b + a), 1e4*b, 'ms', '10 steps', at_most=None if quick else 1.01)
 

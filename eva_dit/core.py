@@ -55,7 +55,7 @@ def shape_fits(shape:tuple, # of a tensor
         if size != want: return False
     return True
 
-# %% ../nbs/00_core.ipynb #9b901b19
+# %% ../nbs/00_core.ipynb #b255efa5
 def is_integer(x:Tensor # of any dtype
               )->bool:
     "Does a tensor hold whole numbers?"
@@ -78,18 +78,15 @@ def expect(name:str, # of the argument, as the caller knows it
            device=None # any if None
           )->Tensor: # `x` itself
     "Return `x` if it is such a tensor; a `UserError` that says what it must be, and what it is, if not"
-    wanted, ok = ['a tensor'], isinstance(x, Tensor)
-    if shape is not None:
-        wanted.append(f'({", ".join("..." if s is ... else str(s) for s in shape)})')
-        ok = ok and shape_fits(tuple(x.shape), shape)
-    if dtype is not None:
-        kind, fits = kinds.get(dtype) or (str(dtype).removeprefix('torch.'), lambda x: x.dtype == dtype)
-        wanted.append(f'of {kind}')
-        ok = ok and fits(x)
-    if device is not None:
-        wanted.append(f'on {device}')
-        ok = ok and x.device == torch.device(device)
-    if ok: return x
+    kind, is_kind = kinds.get(dtype) or (str(dtype).removeprefix('torch.'), lambda x: x.dtype == dtype)
+    ok = isinstance(x, Tensor)
+    ok = ok and (shape is None or shape_fits(tuple(x.shape), shape))
+    ok = ok and (dtype is None or is_kind(x))
+    if ok and (device is None or x.device == torch.device(device)): return x
+    wanted = ['a tensor']                                   # words only now: torch.compile cannot write sizes that vary
+    if shape is not None: wanted.append(f'({", ".join("..." if s is ... else str(s) for s in shape)})')
+    if dtype is not None: wanted.append(f'of {kind}')
+    if device is not None: wanted.append(f'on {device}')
     raise UserError(f'{name} must be {" ".join(wanted)}, but is {described(x)}.')
 
 # %% ../nbs/00_core.ipynb #20bff996

@@ -1154,7 +1154,7 @@ def compute(self:ArchitectureExplorer):
     try: c = self.config
     except UserError as e: self.text.value = f'<div class=eva-problem>{html.escape(str(e))}</div>'; return
     from dataclasses import asdict
-    from eva_dit.flow import velocity_ceiling, width_ceiling
+    from eva_dit.ceiling import velocity_ceiling, width_ceiling
     count, price = _counted(tuple(asdict(c).items()))
     E, D = c.eva_dim, c.width
     widths = np.linspace(16, max(E, D)*1.02, 200, dtype=np.float32)
@@ -1163,7 +1163,7 @@ def compute(self:ArchitectureExplorer):
     self.figure.put({0: dict(x=f32([v/1e6 for v in count.values()]), y=list(parts.values())), 1: dict(x=widths, y=f32([width_ceiling(x, E) for x in widths])), 2: dict(x=widths, y=f32([velocity_ceiling(x, E) for x in widths])),
                      3: dict(x=f32([D, D]), y=f32([width_ceiling(D, E), velocity_ceiling(D, E)])),
                      4: dict(x=np.tile(np.arange(16), 16).astype(np.float32), y=np.repeat(np.arange(16), 16).astype(np.float32), z=kernel.flatten().numpy().clip(0, 1))})
-    fixed, moving = price['optimiser'] + 4*price['parameters'], self.batch.value*price['activations']
+    fixed, moving = price['optimizer'] + 4*price['parameters'], self.batch.value*price['activations']
     facts = [('parameters', f'{price["parameters"]/1e6:,.1f} M'), ('heads', f'{c.heads} of {c.head_dim}, {c.kv_heads} key-value'), ('rotary', '{} frame + {} row + {} column'.format(*c.axes)), ('forward', f'{price["flops"]/1e6:,.0f} MFLOP a token, {price["flops"]*c.tokens/1e9:,.1f} GFLOP an image'),
              ('training memory', f'{(fixed + moving)/1e9:,.1f} GB: {fixed/1e9:,.1f} for weights, gradients, AdamW and their average, {moving/1e9:,.1f} for a batch of {self.batch.value}'),
              ('ceiling without the gate', f'EVA {width_ceiling(D, E):.3f}, velocity {velocity_ceiling(D, E):.3f}')]
@@ -1277,7 +1277,7 @@ class Look:
             self.stops = sample(self.model, self.flow, self.cond, self.x_0, steps=steps, solver=solver, guidance=guidance, trajectory=True)[:, 0]      # (steps + 1, N, E)
             self.times = time_grid(steps).float().to(dev)
             n = len(self.times)
-            self.clean = self.flow.sample(self.model(self.stops, self.times, self.cond.expand(n, -1, -1)), self.stops, self.times).float()
+            self.clean = self.flow.clean(self.model(self.stops, self.times, self.cond.expand(n, -1, -1)), self.stops, self.times).float()
             self.clean[-1] = self.stops[-1]
             cosine = lambda x: token_cosine(es.decode(x), eva.expand(len(x), -1, -1)).cpu()
             self.similarity, self.noisy_similarity = cosine(self.clean), cosine(self.stops)                # (steps + 1, N)
@@ -1335,7 +1335,7 @@ class EmbeddingInspector:
                  split:str='held_out' # images to begin with
                 ):
         from eva_dit.store import EmbeddingStore
-        from eva_dit.training import Checkpoint
+        from eva_dit.runs import Checkpoint
         self.source = Checkpoint(model) if isinstance(model, (str, Path)) else model
         for k in ('flow', 'eva_space', 'clip_space'):
             if not hasattr(self.source, k): raise UserError(f'The model is a {type(model).__name__}, but the inspector also needs its {k}; give a Checkpoint, a Trainer, or a run folder.')

@@ -6,7 +6,7 @@
 __all__ = ['photographs', 'held_out_photographs', 'crop_boxes', 'caption', 'write_photographs', 'demo', 'eva_dit_demo']
 
 # %% ../nbs/70_demo.ipynb #7159a70d
-import dataclasses, math, sys, time
+import dataclasses, io, math, sys, time
 from pathlib import Path
 import numpy as np
 from fastcore.script import call_parse
@@ -15,8 +15,10 @@ from .core import UserError, command, free_folder, read_json, write_json
 from .store import EmbeddingStore
 from .encoders import demo_clip, demo_eva
 from .extraction import extract, summary
-from .training import Checkpoint, TrainConfig, Trainer
-from .evaluation import Evaluation, evaluate, write_evaluation
+from .runs import Checkpoint
+from .train import TrainConfig, Trainer
+from .evaluation import Evaluation, evaluate
+from .report import remarks, write_evaluation
 
 # %% ../nbs/70_demo.ipynb #bfd5f3f7
 photographs = dict( # name in skimage.data: title, credit
@@ -66,7 +68,10 @@ def write_photographs(folder, # where to; a folder for each photograph
         photo = Image.fromarray(getattr(data, name)()).convert('RGB')
         (out := Path(folder)/name).mkdir(parents=True, exist_ok=True)
         for i, (x, y, s) in enumerate(crop_boxes(*photo.size, held_out_crops if name in held_out_photographs else crops, seed*1000 + number)):
-            photo.resize((64, 64), Image.Resampling.BICUBIC, box=(x, y, x + s, y + s)).save(out/f'{i:03}.png')
+            png = io.BytesIO()
+            photo.resize((64, 64), Image.Resampling.BICUBIC, box=(x, y, x + s, y + s)).save(png, 'PNG')
+            file = out/f'{i:03}.png'
+            if not file.exists() or file.read_bytes() != png.getvalue(): file.write_bytes(png.getvalue())   # a crop that is there keeps its time
             (out/f'{i:03}.txt').write_text(caption(title, (x, y, s), *photo.size), encoding='utf8')
             total += 1
         (Path(folder)/'CREDITS').write_text('\n'.join(f'{n}: {t}. {c}.' for n, (t, c) in photographs.items()) + '\nFrom scikit-image, skimage.data.\n', encoding='utf8')
@@ -129,5 +134,5 @@ def eva_dit_demo(
     start = time.time()
     try: result = demo(output_dir, no_gate, max_steps, crops, held_out_crops, seed)
     except KeyboardInterrupt: return print('\nGive the same command to go on from here.')       # finished work is kept: exit status 0
-    print(f'\n{result}\n\nDone in {(time.time() - start)/60:.1f} minutes.')
+    print('', result, '', *remarks(result), f'\nDone in {(time.time() - start)/60:.1f} minutes.', sep='\n')
     for what, where in dict(run='run', metrics='evaluation/metrics.json', report='evaluation/report.html').items(): print(f'  {what:<8} {Path(output_dir)/where}')

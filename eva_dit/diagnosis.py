@@ -26,8 +26,10 @@ from .core import UserError, check_choice, command, runs_as_program
 from .dit import DiTConfig, EvaDiT
 from .flow import Flow, Standardiser
 from .models import Model, named, own_words
+from .runs import Checkpoint
 from .store import EmbeddingStore
 from .subject import Finding, checks, kept, unknown
+from .training import learning_rate
 
 # %% ../nbs/57_diagnosis.ipynb #6523133c
 @dataclass
@@ -347,7 +349,6 @@ def chosen(model_path, model, model_size, store, said, seed)->tuple: # the model
 # %% ../nbs/57_diagnosis.ipynb #b987eaff
 def from_run(path):
     "A trained model, and what its run says"
-    from eva_dit.training import Checkpoint, learning_rate
     c = Checkpoint(path)
     about = c.folder.parent.parent/'config.json'
     run = loads(about.read_text(encoding='utf8')) if about.exists() else {}

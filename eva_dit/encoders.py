@@ -6,7 +6,7 @@
 __all__ = ['clip_mean', 'clip_std', 'pixel_formats', 'precisions', 'eva_clip_large', 'centre_square', 'preprocess', 'open_image',
            'Encoder', 'fingerprint', 'place', 'random_weights', 'demo_eva', 'demo_clip', 'is_path', 'check_eva_name',
            'eva_from_config', 'eva_state', 'read_weights', 'weight_files', 'eva_from_folder', 'hub_folder',
-           'eva_encoder', 'clip_encoder']
+           'eva_encoder', 'clip_encoder', 'TextTower', 'text_tower']
 
 # %% ../nbs/30_encoders.ipynb #1e5448df
 import contextlib, hashlib, pickle
@@ -50,7 +50,13 @@ def open_image(file # a path, or a file that is open for reading bytes
         if im.width*im.height > limit: raise ValueError(f'{im.width} x {im.height} pixels are more than {limit:,}')
         if im.mode == 'F': raise ValueError('floating-point pixels: nothing says what is black and what is white')
         if im.mode.startswith('I'): im = _eight_bits(im)
-        return ImageOps.exif_transpose(im).convert('RGB')
+        im = ImageOps.exif_transpose(im)
+        return _on_white(im) if im.has_transparency_data else im.convert('RGB')
+
+def _on_white(im):
+    "What shows of a picture that is partly transparent, on a white page"
+    im = im.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
 
 def _eight_bits(im):
     "A grey image of 16 bits as one of 8"
@@ -391,3 +397,90 @@ def _clip_tower(name):
         raise UserError(f'{name} cannot be loaded as a CLIP vision tower ({str(e).splitlines()[0]}); give --clip_model another folder or Hub id.') from e
     if info['missing_keys']: raise UserError(f'{name} lacks {len(info["missing_keys"])} weights of a CLIP vision tower, such as {sorted(info["missing_keys"])[0]}; give --clip_model the folder or Hub id of a CLIP model.')
     return tower, name, name
+
+# %% ../nbs/30_encoders.ipynb #a8a7ae81
+class TextTower:
+    "The text tower of an open_clip model, and the way of its EVA tokens into the joint space"
+    def __init__(self,
+                 model, # of open_clip, with `visual.trunk` of timm and `encode_text`
+                 tokenizer, # texts -> token numbers, (n, length)
+                 name:str='' # of model and weights
+                ):
+        self.model, self.tokenizer, self.name = model.eval().requires_grad_(False), tokenizer, name
+        self.raw, self.cls = False, True        # are tokens from before the last norm, is there a CLS token? see `check`
+
+    @torch.no_grad()
+    def text(self,
+             texts:list, # strings
+             batch_size:int=256 # texts at a time
+            )->Tensor: # (n, D), unit norm
+        "Embed texts"
+        device, found = next(self.model.parameters()).device, []
+        for i in range(0, len(texts), batch_size):
+            tokens = self.tokenizer(texts[i:i + batch_size]).to(device)
+            found.append(nn.functional.normalize(self.model.encode_text(tokens).float(), dim=-1))
+        return torch.cat(found)
+
+    @torch.no_grad()
+    def image(self,
+              tokens:Tensor # as the tower gives them, (B, N, E), CLS first if there is one
+             )->Tensor: # (B, D), unit norm
+        "Pool and project tokens"
+        visual, trunk = self.model.visual, self.model.visual.trunk
+        tokens = tokens.to(next(trunk.parameters()).dtype)
+        if self.raw: tokens = trunk.norm(tokens)
+        if not self.cls:                        # mean pooling leaves the place of CLS out
+            tokens = nn.functional.pad(tokens, (0, 0, trunk.num_prefix_tokens, 0))
+        return nn.functional.normalize(visual.head(trunk.forward_head(tokens)).float(), dim=-1)
+
+    def check(self,
+              store # whose tokens are to be asked
+             ):
+        "This tower, ready for the tokens of `store`; a `UserError` if they cannot be asked"
+        trunk, e = self.model.visual.trunk, store.manifest['encoders']['eva']
+        layer, pool, side = e.get('layer'), e.get('pool'), e.get('image_size')
+        if side and side != trunk.patch_embed.img_size[0]: trunk.set_input_size((side, side))
+        norm = trunk.norm
+        if layer == 'raw': trunk.norm = nn.Identity()           # as when the tokens were made
+        mine, trunk.norm = fingerprint(trunk, f'{layer} {pool} {side}'), norm
+        if mine != e['fingerprint']:
+            raise UserError(f'--text_model {self.name} has other weights than {e["name"]} ({e["weights"]}), which made the '
+                            f'EVA tokens of {store.folder}, so their joint space is another one; give the same model and '
+                            '--text_weights, or leave out --text_model.')
+        if trunk.global_pool == 'token' and not store.cls:
+            raise UserError(f'{self.name} pools its CLS token into the joint space, but this model generates grid tokens '
+                            'only; train with --training_mode cls_patch, or leave out --text_model.')
+        self.raw, self.cls = layer == 'raw', store.cls
+        return self
+
+# %% ../nbs/30_encoders.ipynb #eb2aaad7
+def text_tower(name:str, # an EVA model of open_clip
+               weights:str, # a pretrained tag, or a local checkpoint file
+               store, # whose tokens are to be asked
+               device=None # where to
+              )->TextTower:
+    "Load the open_clip model whose EVA tower made a store, with its text tower"
+    import open_clip
+    e = store.manifest['encoders'].get('eva')
+    if not e:
+        raise UserError(f'{store.folder} does not say which encoders its tokens come from, so no text tower can be found; '
+                        'leave out --text_model.')
+    eva = [n for n in open_clip.list_models() if n.startswith('EVA')]
+    if e['name'] not in eva:
+        raise UserError(f'The EVA tokens of {store.folder} come from {e["name"]}, which has no text tower in open_clip; '
+                        f'leave out --text_model, or extract with one of: {", ".join(eva)}.')
+    check_choice('--text_model', name, eva)
+    weights = weights or e['weights']
+    if not is_path(weights):
+        check_choice('--text_weights', weights, open_clip.list_pretrained_tags_by_model(name))
+        way_out = 'give --text_weights a local checkpoint file, or leave out --text_model'
+        require_hub(f'The checkpoint {weights} of {name}', way_out)
+    elif not Path(weights).expanduser().is_file():
+        raise UserError(f'There is no checkpoint file {weights}; give --text_weights the one that the store was '
+                        'extracted with.')
+    pretrained = str(Path(weights).expanduser()) if is_path(weights) else weights
+    try: model = open_clip.create_model(name, pretrained=pretrained)
+    except (RuntimeError, KeyError, SafetensorError) as error:
+        raise UserError(f'{weights} cannot be loaded as weights of {name} ({str(error).splitlines()[0]}); give '
+                        '--text_weights another file or tag.') from error
+    return TextTower(model.to(device), open_clip.get_tokenizer(name), name).check(store)
