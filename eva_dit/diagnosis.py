@@ -195,7 +195,7 @@ def own_facts(model)->dict:
     while isinstance(model, Model): model = model.inner
     c = getattr(model, 'config', None)
     if not isinstance(c, DiTConfig): return {}
-    rope = model.rope.table if c.frames == 1 and hasattr(model, 'rope') else None
+    rope = model.rope.table() if c.frames == 1 else None
     return dict(eva_dim=c.eva_dim, clip_dim=c.clip_dim, tokens=(c.frames*c.grid[0], c.grid[1]), cls=c.cls,
                 aligned=c.cond_tokens is not None, sandwich=True, rope=rope)
 
