@@ -21,144 +21,210 @@ def blip3o_config(in_channels:int=1792, # E, of the tokens to generate
                   n_heads:int=28, # H
                   n_kv_heads:int=None, # K; H if None
                   latent_embedding_size:int=3584, # C, of the context
+                  *,
                   multiple_of:int=256, # SwiGLU's width is rounded up to a multiple of this
                   ffn_dim_multiplier:float=None, # of that width, before rounding
                   norm_eps:float=1e-5, # of the RMSNorms
-                  qk_norm:bool=True, # normalise queries and keys?
+                  qk_norm:bool=True, # normalize queries and keys?
                   height:int=8, # rows of tokens
                   width:int=8 # columns of tokens
                  )->DiTConfig:
     "The configuration of a BLIP3-o transformer, from BLIP3-o's own names; the defaults are the released model's"
     P = dim//n_heads
-    if P % 4: raise UserError(f'dim {dim} and n_heads {n_heads} give heads of {P} numbers, but two rotary axes need a multiple of 4.')
-    return DiTConfig(in_channels, latent_embedding_size, dim, n_layers, n_heads, n_kv_heads or n_heads, grid=(height, width), gate=False, aligned=False,
-                     rope_axes=(0, P//2, P//2), rope_layout='interleaved', qk_norm='layer' if qk_norm else 'none', time_dim=min(dim, 1024),
-                     mlp_dim=swiglu_width(dim, multiple_of, ffn_dim_multiplier), norm_eps=float(norm_eps), null=False, noise_time=True)
+    if P % 4:
+        raise UserError(f'dim {dim} and n_heads {n_heads} give heads of {P} numbers, '
+                        'but two rotary axes need a multiple of 4.')
+    return DiTConfig(eva_dim=in_channels, clip_dim=latent_embedding_size, width=dim, layers=n_layers,
+                     heads=n_heads, kv_heads=n_kv_heads or n_heads, grid=(height, width),
+                     rope_axes=(0, P//2, P//2), rope_layout='interleaved', qk_norm='layer' if qk_norm else 'none',
+                     time_dim=min(dim, 1024), mlp_dim=swiglu_width(dim, multiple_of, ffn_dim_multiplier),
+                     norm_eps=float(norm_eps), gate=False, aligned=False, null=False, noise_time=True)
 
 # %% ../nbs/14_blip3o.ipynb #2387cd53
-_around = {'x_embed': 'patch_embedder.proj', 'cond_embed.0': 'caption_projection.linear_1', 'cond_embed.2': 'caption_projection.linear_2',
-           'time_embed.mlp.0': 'time_caption_embed.timestep_embedder.linear_1', 'time_embed.mlp.2': 'time_caption_embed.timestep_embedder.linear_2',
-           'pool_embed.0': 'time_caption_embed.caption_embedder.0', 'pool_embed.1': 'time_caption_embed.caption_embedder.1',
-           'head_ada': 'norm_out.linear_1', 'head': 'norm_out.linear_2'}
-_block = {'cross_gate': ['gate'], 'ada.weight': ['norm1.linear.weight'], 'ada.bias': ['norm1.linear.bias'], 'attn_norm.weight': ['norm1.norm.weight'],
-          'attn_norm_out.weight': ['norm2.weight'], 'mlp_norm.weight': ['ffn_norm1.weight'], 'mlp_norm_out.weight': ['ffn_norm2.weight'], 'cond_norm.weight': ['norm1_context.weight'],
-          'out.weight': ['attn2.to_out.0.weight'], 'mlp.up.weight': ['feed_forward.linear_1.weight', 'feed_forward.linear_3.weight'], 'mlp.down.weight': ['feed_forward.linear_2.weight']}
+_around = {'x_embed': 'patch_embedder.proj',
+           'cond_embed.0': 'caption_projection.linear_1',
+           'cond_embed.2': 'caption_projection.linear_2',
+           'time_embed.mlp.0': 'time_caption_embed.timestep_embedder.linear_1',
+           'time_embed.mlp.2': 'time_caption_embed.timestep_embedder.linear_2',
+           'pool_embed.0': 'time_caption_embed.caption_embedder.0',
+           'pool_embed.1': 'time_caption_embed.caption_embedder.1',
+           'head_ada': 'norm_out.linear_1',
+           'head': 'norm_out.linear_2'}                                    # each with a weight and a bias
+_block = {'cross_gate': ['gate'],
+          'ada.weight': ['norm1.linear.weight'],
+          'ada.bias': ['norm1.linear.bias'],
+          'attn_norm.weight': ['norm1.norm.weight'],
+          'attn_norm_out.weight': ['norm2.weight'],
+          'mlp_norm.weight': ['ffn_norm1.weight'],
+          'mlp_norm_out.weight': ['ffn_norm2.weight'],
+          'cond_norm.weight': ['norm1_context.weight'],
+          'out.weight': ['attn2.to_out.0.weight'],
+          'mlp.up.weight': ['feed_forward.linear_1.weight', 'feed_forward.linear_3.weight'],
+          'mlp.down.weight': ['feed_forward.linear_2.weight']}
 
 def blip3o_names(layers:int, # blocks
                  qk_norm:bool=True # are there norms of queries and keys?
                 )->dict: # our name: list of theirs, to be stacked
     "Which tensors of BLIP3-o make up each of ours"
-    names = {f'{ours}.{p}': [f'{theirs}.{p}'] for ours, theirs in _around.items() for p in ('weight', 'bias')}
-    block = dict(_block)
+    names, block = {}, dict(_block)
+    for ours, theirs in _around.items():
+        for part in ('weight', 'bias'): names[f'{ours}.{part}'] = [f'{theirs}.{part}']
     for ours, theirs in (('self_attn', 'attn1'), ('cross_attn', 'attn2')):
-        block |= {f'{ours}.q.weight': [f'{theirs}.to_q.weight'], f'{ours}.kv.weight': [f'{theirs}.to_k.weight', f'{theirs}.to_v.weight']}
-        if qk_norm: block |= {f'{ours}.{x}_norm.{p}': [f'{theirs}.norm_{x}.{p}'] for x in 'qk' for p in ('weight', 'bias')}
-    return names | {f'blocks.{i}.{ours}': [f'layers.{i}.{t}' for t in theirs] for i in range(layers) for ours, theirs in block.items()}
+        block[f'{ours}.q.weight'] = [f'{theirs}.to_q.weight']
+        block[f'{ours}.kv.weight'] = [f'{theirs}.to_k.weight', f'{theirs}.to_v.weight']
+        for norm in ('q_norm', 'k_norm') if qk_norm else ():
+            for part in ('weight', 'bias'): block[f'{ours}.{norm}.{part}'] = [f'{theirs}.norm_{norm[0]}.{part}']
+    for i in range(layers):
+        for ours, parts in block.items(): names[f'blocks.{i}.{ours}'] = [f'layers.{i}.{part}' for part in parts]
+    return names
 
 # %% ../nbs/14_blip3o.ipynb #bafc39d0
+def _ours(theirs, config)->dict: # name: tensor
+    "BLIP3-o's tensors under our names and with our sign, all in the highest precision among them"
+    dtype = functools.reduce(torch.promote_types, (w.dtype for w in theirs.values()))
+    ours = {}
+    for name, parts in blip3o_names(config.layers, config.qk_norm != 'none').items():
+        w = torch.cat([theirs[part].to(dtype) for part in parts])
+        ours[name] = -w if name.startswith('head.') else w
+    return ours
+
+def _theirs(ours, config)->dict: # name: tensor
+    "Our tensors under BLIP3-o's names and with its sign"
+    theirs = {}
+    for name, parts in blip3o_names(config.layers, config.qk_norm != 'none').items():
+        w = -ours[name] if name.startswith('head.') else ours[name]
+        for part, piece in zip(parts, w.chunk(len(parts))): theirs[part] = piece.clone()
+    return theirs
+
+# %% ../nbs/14_blip3o.ipynb #499372d3
 def to_blip3o(model:EvaDiT, # of a `blip3o_config`
               prefix:str='model.' # of every name, as BLIP3-o's own class saves it
              )->dict: # name: tensor, copies
     "The weights under BLIP3-o's names, in its convention; a `UserError` if it has no way to express this model"
     c = model.config
-    same = blip3o_config(c.eva_dim, c.width, c.layers, c.heads, c.kv_heads, c.clip_dim, norm_eps=c.norm_eps, qk_norm=c.qk_norm != 'none', height=c.grid[0], width=c.grid[1])
-    odd = [f'{k} is {v!r}, but BLIP3-o has {getattr(same, k)!r}' for k, v in vars(c).items() if k != 'mlp_dim' and v != getattr(same, k)]
-    if odd: raise UserError(f"BLIP3-o cannot express this model: {'; '.join(odd)}.")
-    state, out = model.state_dict(), {}
-    for ours, theirs in blip3o_names(c.layers, c.qk_norm != 'none').items():
-        w = -state[ours] if ours.startswith('head.') else state[ours]
-        for name, part in zip(theirs, w.chunk(len(theirs))): out[prefix + name] = part.clone()
-    return out
+    same = blip3o_config(c.eva_dim, c.width, c.layers, c.heads, c.kv_heads, c.clip_dim, norm_eps=c.norm_eps,
+                         qk_norm=c.qk_norm != 'none', height=c.grid[0], width=c.grid[1])
+    odd = [f'{name} is {mine!r}, but BLIP3-o has {vars(same)[name]!r}'
+           for name, mine in vars(c).items() if mine != vars(same)[name] and name != 'mlp_dim']
+    if odd: raise UserError(f'BLIP3-o cannot express this model: {"; ".join(odd)}.')
+    return {prefix + name: w for name, w in _theirs(model.state_dict(), c).items()}
 
-# %% ../nbs/14_blip3o.ipynb #499372d3
-def _index(path)->dict:
-    "Name of each tensor: the file that holds it"
-    path = Path(path)
-    if path.is_dir():
-        found = sorted(path.glob('*.safetensors.index.json')) or sorted(path.glob('*.safetensors'))
-        if not found: raise UserError(f'The folder {path} holds no *.safetensors and no *.safetensors.index.json; other formats (pickles) are not read.')
-        return {k: f for p in found for k, f in _index(p).items()}
-    if path.suffix == '.json':
-        shards = read_json(path, 'index of the checkpoint')
-        if not isinstance(shards, dict) or not isinstance(shards.get('weight_map'), dict): raise UserError(f'{path} is not the index of a checkpoint: it has no weight_map.')
-        return {k: path.parent/f for k, f in shards['weight_map'].items()}
-    if path.suffix != '.safetensors': raise UserError(f'{path} is not a .safetensors file, an index of such, or a folder; other formats (pickles) are not read.')
-    with _open(path) as f: return {k: path for k in f.keys()}
-
+# %% ../nbs/14_blip3o.ipynb #c0754ba5
 def _open(path):
     "Open a safetensors file; one sentence if that fails"
     try: return safe_open(path, 'pt')
     except FileNotFoundError as e: raise UserError(f'There is no file {path}.') from e
     except SafetensorError as e: raise UserError(f'The file {path} is damaged ({e}); download it again.') from e
 
-def _read(index, names)->dict:
-    "Read the tensors `names`, each from its file"
+def _files_of(path)->dict: # name of a tensor: the file that holds it
+    "Where the tensors of a checkpoint are"
+    path = Path(path)
+    if path.is_dir():
+        inside = sorted(path.glob('*.safetensors.index.json')) or sorted(path.glob('*.safetensors'))
+        if not inside:
+            raise UserError(f'The folder {path} holds no *.safetensors and no *.safetensors.index.json; '
+                            'other formats (pickles) are not read.')
+        return {name: file for part in inside for name, file in _files_of(part).items()}
+    if path.suffix == '.json':
+        shards = read_json(path, 'index of the checkpoint', {'weight_map': dict})['weight_map']
+        return {name: path.parent/file for name, file in shards.items()}
+    if path.suffix != '.safetensors':
+        raise UserError(f'{path} is not a .safetensors file, an index of such, or a folder; '
+                        'other formats (pickles) are not read.')
+    with _open(path) as file: return dict.fromkeys(file.keys(), path)
+
+def _read(files, names)->dict: # name: tensor
+    "Read some tensors, each from its file"
     tensors = {}
-    for file in sorted({index[n] for n in names}):
-        with _open(file) as f:
-            here = set(f.keys())
-            for n in names:
-                if index[n] != file: continue
-                if n not in here: raise UserError(f'The index says that {file} holds {n}, but it does not; the checkpoint is incomplete.')
-                tensors[n] = f.get_tensor(n)
+    for path in sorted({files[name] for name in names}):
+        wanted = [name for name in names if files[name] == path]
+        with _open(path) as file:
+            missing = set(wanted) - set(file.keys())
+            if missing: raise UserError(f'The index says that {path} holds {min(missing)}, but it does not; '
+                                        'the checkpoint is incomplete.')
+            for name in wanted: tensors[name] = file.get_tensor(name)
     return tensors
 
-# %% ../nbs/14_blip3o.ipynb #a15cdb56
-def _shape_of(w)->dict:
+# %% ../nbs/14_blip3o.ipynb #e5362e4c
+def _shape_of(theirs)->dict: # keywords of `blip3o_config`
     "Read BLIP3-o's shape off its tensors"
-    def size(name, dim=0):
-        if name not in w: raise UserError(f'{name} is missing: this is not a BLIP3-o transformer.')
-        return w[name].shape[dim]
+    def size(name, axis=0):
+        if name in theirs: return theirs[name].shape[axis]
+        raise UserError(f'{name} is missing: this is not a BLIP3-o transformer.')
     dim, heads = size('patch_embedder.proj.weight'), size('layers.0.gate')
-    return dict(in_channels=size('patch_embedder.proj.weight', -1), dim=dim, n_heads=heads, n_layers=1 + max(int(n.split('.')[1]) for n in w if re.match(r'layers\.\d+\.', n)),
-                n_kv_heads=size('layers.0.attn1.to_k.weight')*heads//dim, latent_embedding_size=size('caption_projection.linear_1.weight', -1), qk_norm='layers.0.attn1.norm_q.weight' in w)
+    layers = [int(found[1]) for found in (re.match(r'layers\.(\d+)\.', name) for name in theirs) if found]
+    return dict(in_channels=size('patch_embedder.proj.weight', -1), dim=dim, n_layers=1 + max(layers), n_heads=heads,
+                n_kv_heads=size('layers.0.attn1.to_k.weight')*heads//dim,
+                latent_embedding_size=size('caption_projection.linear_1.weight', -1),
+                qk_norm='layers.0.attn1.norm_q.weight' in theirs)
 
-def _grid_of(said)->list:
-    "Height and width of the grid, taken out of `said`: `height` and `width` before `grid` before `input_size` before BLIP3-o's default, 8 x 8"
+def _grid_of(said)->tuple: # rows and columns
+    "The grid, taken out of what is `said`; 8 x 8 if nothing is, as in BLIP3-o. The more exact word counts"
     size = said.pop('input_size', 8)
-    height, width = said.pop('grid', (size, size))
-    return [said.pop(name, said.pop(f'grid_{name}', said.pop(letter, default))) for name, letter, default in (('height', 'H', height), ('width', 'W', width))]
+    rows, columns = said.pop('grid', (size, size))
+    for name in ('H', 'grid_height', 'height'): rows = said.pop(name, rows)
+    for name in ('W', 'grid_width', 'width'): columns = said.pop(name, columns)
+    return rows, columns
 
-def _config(w, shape)->DiTConfig:
+# %% ../nbs/14_blip3o.ipynb #8cfbdb76
+_all_of_blip3o = dict(patch_size=1, learn_sigma=False)
+
+def _agree(said, read):
+    "Refuse what is said of a shape but is unknown, unsupported, or contradicts the tensors"
+    known = [*read, 'multiple_of', 'ffn_dim_multiplier', 'norm_eps', *_all_of_blip3o]
+    for name, value in said.items():
+        if name not in known:
+            raise UserError(f"{name!r} is not a part of BLIP3-o's shape; "
+                            f'there are: {", ".join(known + ["height", "width", "grid", "input_size"])}.')
+        if value != read.get(name, value): raise UserError(f'{name} is {value}, but the tensors have {read[name]}.')
+        if value != (only := _all_of_blip3o.get(name, value)):
+            raise UserError(f'{name} is {value}, but only {only} is supported, which all of BLIP3-o uses.')
+
+def _config_of(theirs, shape)->DiTConfig:
     "The configuration that tensors and words agree on"
-    said, read, must_be = {k: v for k, v in shape.items() if v is not None}, _shape_of(w), dict(patch_size=1, learn_sigma=False)
-    height, width = _grid_of(said)
-    known = [*read, 'multiple_of', 'ffn_dim_multiplier', 'norm_eps', *must_be]
-    for k, v in said.items():
-        if k not in known: raise UserError(f"{k!r} is not a part of BLIP3-o's shape; there are: {', '.join(known + ['height', 'width', 'grid', 'input_size'])}.")
-        if k in read and v != read[k]: raise UserError(f'{k} is {v}, but the tensors have {read[k]}.')
-        if k in must_be and v != must_be[k]: raise UserError(f'{k} is {v}, but only {must_be[k]} is supported, which all of BLIP3-o uses.')
-    config = blip3o_config(**read, norm_eps=said.get('norm_eps', 1e-5), height=height, width=width)
-    first = w.get('layers.0.feed_forward.linear_1.weight')           # SwiGLU's width: from its tensor, if there; a missing name is reported with the others
-    if first is None: return config
-    words = {k: said[k] for k in ('multiple_of', 'ffn_dim_multiplier') if k in said}
-    wanted = swiglu_width(read['dim'], words.get('multiple_of', 256), words.get('ffn_dim_multiplier'))
-    if words and wanted != len(first): raise UserError(f"{' and '.join(f'{k} {v}' for k, v in words.items())} would make a feed-forward width of {wanted}, but the tensors have {len(first)}.")
-    return dataclasses.replace(config, mlp_dim=len(first))
+    said, read = {name: value for name, value in shape.items() if value is not None}, _shape_of(theirs)
+    rows, columns = _grid_of(said)
+    _agree(said, read)
+    config = blip3o_config(**read, norm_eps=said.get('norm_eps', 1e-5), height=rows, width=columns)
+    first = theirs.get('layers.0.feed_forward.linear_1.weight')
+    if first is None: return config                                   # it will be reported with other missing names
+    words = {name: said[name] for name in ('multiple_of', 'ffn_dim_multiplier') if name in said}
+    wanted = swiglu_width(read['dim'], **{'multiple_of': 256, **words}) if words else len(first)
+    if wanted == len(first): return dataclasses.replace(config, mlp_dim=wanted)
+    what = ' and '.join(f'{name} {value}' for name, value in words.items())
+    raise UserError(f'{what} would make a feed-forward width of {wanted}, but the tensors have {len(first)}.')
 
-# %% ../nbs/14_blip3o.ipynb #c0754ba5
-def from_blip3o(weights, # state dict, or path of a safetensors file, a folder, or an index of shards
-                **shape # BLIP3-o's own names, as `blip3o_config` takes them; all but grid and norm_eps can be read off the tensors
-               )->EvaDiT: # in evaluation mode, with the dtype of the tensors
-    "BLIP3-o's transformer as an `EvaDiT`: `model(x_t, t, z)` is the negative of BLIP3-o's output at timestep `1000 (1 - t)`"
-    index = None if isinstance(weights, Mapping) else _index(weights)
-    where = 'The state dict' if index is None else f'The checkpoint {weights}'
+# %% ../nbs/14_blip3o.ipynb #810df606
+def _prefix_of(names, where)->str:
+    "What stands before the names of the one transformer among `names`"
     mark = 'patch_embedder.proj.weight'
-    prefixes = [n[:-len(mark)] for n in (weights if index is None else index) if n == mark or n.endswith('.' + mark)]
-    if len(prefixes) != 1: raise UserError(f"{where} holds {len(prefixes) or 'no'} BLIP3-o transformer{'s' if prefixes else ''}: it must have one tensor named {mark}, under any prefix{' (found: ' + ', '.join(prefixes) + ')' if prefixes else ''}.")
-    names = [n for n in (weights if index is None else index) if n.startswith(prefixes[0])]
-    tensors = {n: weights[n] for n in names} if index is None else _read(index, names)
-    theirs = {n[len(prefixes[0]):]: v for n, v in tensors.items()}
-    theirs.pop('pad_token', None)                                     # Lumina-Next has one and never uses it
-    config = _config(theirs, shape)
-    _check_names(config, theirs, where)
-    dtype = functools.reduce(torch.promote_types, (v.dtype for v in theirs.values()))
-    stacked = {ours: torch.cat([theirs[n].to(dtype) for n in parts]) for ours, parts in blip3o_names(config.layers, config.qk_norm != 'none').items()}
-    return EvaDiT.from_state(config, {k: -v if k.startswith('head.') else v for k, v in stacked.items()}, where)
+    prefixes = [name.removesuffix(mark) for name in names if name == mark or name.endswith('.' + mark)]
+    if len(prefixes) == 1: return prefixes[0]
+    what = f'{len(prefixes)} BLIP3-o transformers ({", ".join(prefixes)})' if prefixes else 'no BLIP3-o transformer'
+    raise UserError(f'{where} holds {what}: it must have one tensor named {mark}, under any prefix.')
 
 def _check_names(config, theirs, where):
     "Strict about names and shapes, in BLIP3-o's words"
-    with torch.device('meta'): expected = {n: tuple(v.shape) for n, v in to_blip3o(EvaDiT(config), prefix='').items()}
-    wrong = [f'{n} has shape {tuple(theirs[n].shape)}, but {s} is expected' for n, s in expected.items() if n in theirs and tuple(theirs[n].shape) != s]
-    wrong += [f'{n} is missing' for n in expected if n not in theirs] + [f'{n} is unexpected' for n in theirs if n not in expected]
-    if wrong: raise UserError(f"{where} does not fit a BLIP3-o transformer of this shape: {'; '.join(wrong[:4])}{f'; and {len(wrong) - 4} more' if len(wrong) > 4 else ''}.")
+    with torch.device('meta'): expected = _theirs(EvaDiT(config).state_dict(), config)
+    wrong = [f'{name} has shape {tuple(theirs[name].shape)}, but {tuple(w.shape)} is expected'
+             for name, w in expected.items() if name in theirs and theirs[name].shape != w.shape]
+    wrong += [f'{name} is missing' for name in expected if name not in theirs]
+    wrong += [f'{name} is unexpected' for name in theirs if name not in expected]
+    more = f'; and {len(wrong) - 4} more' if len(wrong) > 4 else ''
+    listed = '; '.join(wrong[:4]) + more
+    if wrong: raise UserError(f'{where} does not fit a BLIP3-o transformer of this shape: {listed}.')
+
+def from_blip3o(weights, # state dict, or path of a safetensors file, a folder, or an index of shards
+                **shape # as in `blip3o_config`; all but grid and norm_eps can be read off the tensors
+               )->EvaDiT: # in evaluation mode, with the dtype of the tensors
+    "BLIP3-o's transformer: `model(x_t, t, z)` is the negative of BLIP3-o's output at timestep `1000 (1 - t)`"
+    on_disk = not isinstance(weights, Mapping)
+    where, there = (f'The checkpoint {weights}', _files_of(weights)) if on_disk else ('The state dict', weights)
+    prefix = _prefix_of(there, where)
+    names = [name for name in there if name.startswith(prefix)]
+    tensors = _read(there, names) if on_disk else {name: weights[name] for name in names}
+    theirs = {name.removeprefix(prefix): w for name, w in tensors.items()}
+    theirs.pop('pad_token', None)                                     # Lumina-Next has one and never uses it
+    config = _config_of(theirs, shape)
+    _check_names(config, theirs, where)
+    return EvaDiT.from_state(config, _ours(theirs, config), where)

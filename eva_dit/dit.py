@@ -110,15 +110,15 @@ class DiTBlock(nn.Module):
                 mask:Tensor=None # which conditioning tokens count, (B, M) bool; all if None
                )->Tensor: # (B, N, D)
         "Attention and SwiGLU, each between two norms and behind a gate"
-        s1, g1, s2, g2 = self.ada(F.silu(e))[:, None].chunk(4, -1)                       # (B, 1, D) each
-        n = self.attn_norm(y, 1 + s1)                                                    # (B, N, D)
-        heads = self.self_attn(n, rope_q=rope, rope_k=rope)                              # (B, N, H, P)
-        cross = self.cross_attn(n, self.cond_norm(c), rope, cond_rope, mask)             # (B, N, H, P)
-        heads = heads + self.cross_gate.tanh()[:, None]*cross                            # (B, N, H, P)
-        out = self.out(rearrange(heads, 'b n h p -> b n (h p)'))                         # (B, N, D)
-        y = y + self.attn_norm_out(out, g1.tanh())                                       # (B, N, D)
-        out = self.mlp(self.mlp_norm(y, 1 + s2))                                         # (B, N, D)
-        return y + self.mlp_norm_out(out, g2.tanh())                                     # (B, N, D)
+        s1, g1, s2, g2 = self.ada(F.silu(e))[:, None].chunk(4, -1)                               # (B, 1, D) each
+        n = self.attn_norm(y, 1 + s1)                                                            # (B, N, D)
+        heads = self.self_attn(n, rope_q=rope, rope_k=rope)                                      # (B, N, H, P)
+        cross = self.cross_attn(n, self.cond_norm(c), rope_q=rope, rope_k=cond_rope, mask=mask)  # (B, N, H, P)
+        heads = heads + self.cross_gate.tanh()[:, None]*cross                                    # (B, N, H, P)
+        out = self.out(rearrange(heads, 'b n h p -> b n (h p)'))                                 # (B, N, D)
+        y = y + self.attn_norm_out(out, g1.tanh())                                               # (B, N, D)
+        out = self.mlp(self.mlp_norm(y, 1 + s2))                                                 # (B, N, D)
+        return y + self.mlp_norm_out(out, g2.tanh())                                             # (B, N, D)
 
 # %% ../nbs/12_dit.ipynb #d09e78cc
 @dataclass

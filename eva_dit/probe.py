@@ -178,11 +178,12 @@ class Probe:
         "Measure; the model, its gradients and the random numbers stay as they are"
         device = next((p.device for p in model.parameters()), 'cpu')
         eva_space, clip_space = (s.to(device) for s in self.spaces)
-        x_1, cond, x_0 = eva_space.encode(self.eva.to(device)), clip_space.encode(self.clip.to(device)), self.x_0.to(device)
+        eva, x_0 = self.eva.to(device), self.x_0.to(device)
+        x_1, cond = eva_space.encode(eva), clip_space.encode(self.clip.to(device))
         with at_rest(model):
             found:dict = dict(velocity_similarity=self.velocity_similarity(model, x_0, x_1, cond))
             drawn = sample(model, self.flow, cond, x_0, steps=self.steps, solver='midpoint')
-        found['eva_similarity'] = token_cosine(eva_space.decode(drawn), self.eva.to(device)).mean().item()
+        found['eva_similarity'] = token_cosine(eva_space.decode(drawn), eva).mean().item()
         if self.guard: self.guard.check(model)
         if self.findings: found['findings'] = list(self.findings)
         if self.findings and self.strict: raise UserError(' '.join(self.findings))

@@ -19,11 +19,8 @@ from fastcore.basics import patch
 from torch import Tensor
 from .core import UserError, check_choice, held_signals, locked
 from .flow import by_time_bin
-from .runs import Checkpoint, append_line, check_folder
+from .runs import append_line, check_folder
 from .batches import StepSampler, loader
-
-# %% ../nbs/42_training.ipynb #6a60d3ef
-_all_ = ['Checkpoint']                 # where 0.1.0 had it
 
 # %% ../nbs/42_training.ipynb #90cec902
 lr_schedules = 'cosine', 'constant', 'wsd'
@@ -253,19 +250,6 @@ class Trainer(Controls):
         return (f'Trainer({self.folder}: {self.work.name}, step {self.step:,} of {self.total:,}, '
                 f'{len(self.train_idx):,} images)')
 
-def adamw(params, # parameters
-          shards, # this process's part of each
-          weight_decay:float, # of matrices; vectors have none
-          lr:float # peak
-         )->torch.optim.Optimizer:
-    "AdamW that can be told on the device to leave everything as it is, by `found_inf`"
-    pairs = list(zip(params, shards))
-    groups = [dict(params=[x for p, x in pairs if p.ndim > 1], weight_decay=weight_decay),
-              dict(params=[x for p, x in pairs if p.ndim <= 1], weight_decay=0.)]
-    optimizer = torch.optim.AdamW([g for g in groups if g['params']], lr=lr, betas=(.9, .95), fused=True)
-    optimizer.grad_scale = optimizer.found_inf = None
-    return optimizer
-
 # %% ../nbs/42_training.ipynb #79b049d7
 @patch
 def forward_backward(self:Trainer, eva, clip)->dict: # loss, similarity, and the similarity's sums and counts by time
@@ -308,6 +292,19 @@ def train_step(self:Trainer,
 def scheduled(self:Trainer, step:int)->float:
     "The learning rate of a step, as a share of the peak"
     return learning_rate(step, 1., self.work.warmup, self.total, self.config.lr_schedule)
+
+def adamw(params, # parameters
+          shards, # this process's part of each
+          weight_decay:float, # of matrices; vectors have none
+          lr:float # peak
+         )->torch.optim.Optimizer:
+    "AdamW that can be told on the device to leave everything as it is, by `found_inf`"
+    pairs = list(zip(params, shards))
+    groups = [dict(params=[x for p, x in pairs if p.ndim > 1], weight_decay=weight_decay),
+              dict(params=[x for p, x in pairs if p.ndim <= 1], weight_decay=0.)]
+    optimizer = torch.optim.AdamW([g for g in groups if g['params']], lr=lr, betas=(.9, .95), fused=True)
+    optimizer.grad_scale = optimizer.found_inf = None
+    return optimizer
 
 # %% ../nbs/42_training.ipynb #dc5804f6
 @patch
