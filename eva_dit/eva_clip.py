@@ -116,7 +116,7 @@ class Found:
     state:dict              # name -> tensor, in any layout; None for random weights
     name:str                # of the architecture
     weights:str             # where they come from
-    colors:tuple = (clip_mean, clip_std)
+    colors:tuple = (clip_mean, clip_std) # mean and deviation
 
 def size_of(state:dict # in timm's names
            )->dict: # `img_size`, for `build`; empty if the file does not say
@@ -126,7 +126,7 @@ def size_of(state:dict # in timm's names
     side = int((positions.shape[1] - 1)**.5)
     return dict(img_size=side*patch.shape[-1]) if side*side + 1 == positions.shape[1] else {}
 
-def built(found:Found,
+def built(found:Found, # where it is, and what
           without_norm:bool=False # may the last norm be missing, because raw tokens are wanted?
          ): # timm's `Eva`, with weights in the precision of the file
     "Put weights into the tower they belong to; a `UserError` if they do not belong there"
@@ -172,7 +172,8 @@ def build_eva(name:str, # one of `eva_names` or `eva_clip_large`
     c = open_clip.get_model_config(name)['vision_cfg']
     return timm.create_model(c['timm_model_name'], num_classes=0, global_pool=c['timm_pool'], **size)
 
-def features(state:dict)->tuple: # of weights in timm's names
+def features(state:dict # in timm's names
+            )->tuple:
     "What tells one EVA model from another"
     patch, hidden = state.get('patch_embed.proj.weight'), state.get('blocks.0.mlp.fc2.weight')
     if patch is None or hidden is None: return None
@@ -189,7 +190,8 @@ def known_features()->dict:
         out[name] = features(state), state['pos_embed'].shape[1]
     return out
 
-def models_like(state:dict)->list: # names; of weights in any layout
+def models_like(state:dict # in any layout
+               )->list: # names
     "The EVA models whose weights these could be, those of the same number of positions first"
     mine = timm_names(state)
     if features(mine) is None: return []
@@ -197,7 +199,8 @@ def models_like(state:dict)->list: # names; of weights in any layout
     at = mine['pos_embed'].shape[1] if 'pos_embed' in mine else 0
     return [n for n in same if same[n] == at] or list(same)
 
-def looks_like(state:dict)->str: # of weights in any layout
+def looks_like(state:dict # in any layout
+              )->str:
     "What a checkpoint looks like, in words"
     found = models_like(state)
     if found: return ' or '.join(found)

@@ -33,7 +33,12 @@ def verify_store(folder):
                     'manifest.json, and run the same eva_dit_extract again.')
 
 # %% ../nbs/36_extract.ipynb #5e10cd47
-def look_at_weights(eva_model, eva_weights, clip_model, device, precision):
+def look_at_weights(eva_model, # as for `eva_dit_extract`, and so are the others
+                    eva_weights, # tag, file or folder
+                    clip_model, # name or folder
+                    device, # of torch
+                    precision # of the towers
+                   ):
     "Print what speaks for the weights of two towers; exit status 1 if something speaks against them"
     check_eva_name(eva_model)
     clip = place(clip_encoder(clip_model), device, precision)

@@ -42,7 +42,7 @@ def marks_of_training(tower:nn.Module # a vision tower
 # %% ../nbs/31a_right_weights.ipynb #32679a40
 chance = 1.1
 
-def looks_random(encoder:Encoder
+def looks_random(encoder:Encoder # of images
                 )->str: # one sentence; None if the weights look trained
     "Do the weights of a tower look as if nobody had trained them, wholly or in some blocks?"
     marks = marks_of_training(encoder.tower)
@@ -62,7 +62,8 @@ def photographs()->dict: # what it shows -> image
     return {words: Image.fromarray(make()).convert('RGB') for words, make in makers.items()}
 
 # %% ../nbs/31a_right_weights.ipynb #fba895cb
-def exchange_qk(tower:nn.Module):
+def exchange_qk(tower:nn.Module # a vision tower
+               ):
     "Exchange the weights of queries and keys in every block, in place; twice is none"
     weights = dict(tower.named_parameters())
     for name, p in weights.items():
@@ -73,7 +74,8 @@ def exchange_qk(tower:nn.Module):
             other = weights[name.replace('q_proj', 'k_proj')]
             p.data, other.data = other.data, p.data
 
-def turn_positions(tower:nn.Module):
+def turn_positions(tower:nn.Module # a vision tower
+                  ):
     "Read learned positions column by column instead of row by row, in place; twice is none"
     for name, p in tower.named_parameters():
         if not name.endswith(('pos_embed', 'position_embedding.weight')): continue
@@ -82,7 +84,7 @@ def turn_positions(tower:nn.Module):
         order = torch.arange(1, n).view(side, side).T.flatten()
         p.data = p.data[..., torch.cat([torch.zeros(1, dtype=torch.long), order]).to(p.device), :]
 
-def naming(encoder:Encoder,
+def naming(encoder:Encoder, # whose tokens are asked
            text, # its `TextTower`
            pictures:dict # what it shows -> image
           )->Tensor: # probability of the right one among all names, one a photograph
@@ -114,7 +116,7 @@ def with_slips(encoder:Encoder, # it comes back as it was
 
 # %% ../nbs/31a_right_weights.ipynb #17dd48a3
 @torch.no_grad()
-def measured(encoder:Encoder,
+def measured(encoder:Encoder, # whose tokens are looked at
              pictures:dict # what it shows -> image
             )->dict: # name -> number
     "What tokens of a few photographs look like"
@@ -155,7 +157,8 @@ class Checked:
             lines.append(f'{what:50} {value:9.2f} {"" if random is None else format(random, "9.2f")}'.rstrip())
         return '\n'.join(lines + (self.faults or ['Nothing speaks against these weights.']))
 
-def random_twin(encoder:Encoder)->Encoder: # None if there is no memory for it
+def random_twin(encoder:Encoder # any
+               )->Encoder: # None if there is no memory for it
     "The same architecture with random weights"
     p = next(encoder.tower.parameters())
     try: check_memory(sum(q.numel() for q in encoder.tower.parameters())*p.element_size(), 'A random twin', p.device)
@@ -164,7 +167,7 @@ def random_twin(encoder:Encoder)->Encoder: # None if there is no memory for it
     random_weights(twin.tower, 0, 1.)
     return twin
 
-def check_encoder(encoder:Encoder,
+def check_encoder(encoder:Encoder, # with the weights in question
                   text=None # its `TextTower`, if there is one
                  )->Checked:
     "Are these the right weights? A look at eight photographs"
@@ -189,8 +192,8 @@ def check_encoder(encoder:Encoder,
     return out
 
 # %% ../nbs/31a_right_weights.ipynb #11c72c70
-def check_towers_of(eva:Encoder,
-                    clip:Encoder,
+def check_towers_of(eva:Encoder, # with the weights in question
+                    clip:Encoder, # with the weights in question
                     model:str, # the name that `eva` was loaded by
                     weights:str=None # and its weights
                    )->list: # of `Checked`
