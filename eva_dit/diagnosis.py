@@ -347,7 +347,8 @@ def chosen(model_path, model, model_size, store, said, seed)->tuple: # the model
     return EvaDiT(DiTConfig.preset(model_size, **usual | known | asked)), {}
 
 # %% ../nbs/57_diagnosis.ipynb #b987eaff
-def from_run(path):
+def from_run(path # a run of eva_dit_train, or one of its checkpoints
+            )->tuple: # the model, and keywords for `diagnose`
     "A trained model, and what its run says"
     c = Checkpoint(path)
     about = c.folder.parent.parent/'config.json'
@@ -357,13 +358,16 @@ def from_run(path):
     return c.model, dict(flow=c.flow, recipe=recipe)
 
 # %% ../nbs/57_diagnosis.ipynb #82a1ff31
-def on_device(model, device):
+def on_device(model, # a module, or a function
+              device # cpu, cuda, mps; where it is if None
+             ):
     "The model on this device; a `UserError` if there is none"
     try: return model.to(device) if device and isinstance(model, torch.nn.Module) else model
     except (RuntimeError, AssertionError) as e:
         raise UserError(f'--device {device} cannot be used: {own_words(e)}.') from e
 
-def printed(c:Check):
+def printed(c:Check # one answer
+           ):
     "Show a line as soon as it is known"
     if not not_given(c): tqdm.write(line(c))
 

@@ -102,13 +102,16 @@ class Guard:
         self.look()
 
 # %% ../nbs/47_probe.ipynb #66cc0949
-def names_of(params:list, model:nn.Module)->str:
+def names_of(params:list, # some parameters
+             model:nn.Module # whose they are
+            )->str:
     "Some parameters of a model, for a message"
     names = {id(p): n for n, p in model.named_parameters()}
     known = [names.get(id(p), '?') for p in params]
     return ', '.join(known[:3]) + (f' and {len(known) - 3} more' if len(known) > 3 else '')
 
-def is_at_rest(module:nn.Module)->bool:
+def is_at_rest(module:nn.Module # a layer
+              )->bool:
     "Does a layer drop nothing, or use old statistics, because it is in evaluation mode?"
     batch_norm = isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d))
     return not module.training and (batch_norm or isinstance(module, nn.Dropout) and module.p > 0)
