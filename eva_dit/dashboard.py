@@ -305,7 +305,7 @@ panels = dict( # name -> title, what it says below the title, name of its y axis
     blocks=('Gradient norm by block, log₁₀', '', ''),
     lr    =('Learning rate', 'as the schedule or you have set it', 'learning rate'),
     speed =('Speed and memory', f'<span style="color:{blue}">images/s</span>   <span style="color:{orange}">memory</span>', 'images/s'))
-bands = {.4: 'good', .7: 'high quality', .8: 'very high', .9: 'excellent'}       # of EVA similarity, the original project's words
+bands = {.4: 'good', .7: 'high quality', .8: 'very high', .9: 'excellent'}       # of EVA similarity
 
 plain = dict(template='none', autosize=True, paper_bgcolor='rgba(0,0,0,0)', plot_bgcolor='rgba(0,0,0,0)', showlegend=False, hoverlabel_font_size=11, uirevision='run',
              font=dict(family='system-ui, sans-serif', size=12, color='#444'), modebar=dict(orientation='v', bgcolor='rgba(0,0,0,0)'))           # layout of every figure

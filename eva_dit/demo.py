@@ -79,7 +79,7 @@ def write_photographs(folder, # where to; a folder for each photograph
 
 # %% ../nbs/70_demo.ipynb #9ad05cd6
 def demo(output_dir, # the folder for everything
-         no_gate:bool=False, # the original's bare formulation
+         no_gate:bool=False, # the bare formulation
          max_steps:int=1200, # of training
          crops:int=80, # of each training photograph
          held_out_crops:int=16, # of each held-out photograph
@@ -108,7 +108,7 @@ def demo(output_dir, # the folder for everything
     else: store = extract(out/'images', out/'embeddings', demo_eva(), demo_clip(), held_out=held_out_photographs, progress=progress)
     say(summary(store))
 
-    say('3/4  Training: nano, velocity output' + (', no gate: the original formulation' if no_gate else ' with the learned gate'))
+    say('3/4  Training: nano, velocity output' + (', no gate: the bare formulation' if no_gate else ' with the learned gate'))
     config = TrainConfig(str(out/'embeddings'), str(out/'run'), model_size='nano', no_gate=no_gate, max_steps=max_steps, eval_every=max(1, max_steps//4), save_every=100, seed=seed)
     last = out/'run/last'
     if not (last.exists() and Checkpoint(out/'run').state['step'] >= max_steps):
@@ -124,7 +124,7 @@ def demo(output_dir, # the folder for everything
 @command
 def eva_dit_demo(
     output_dir:str='eva_dit_demo', # folder for everything
-    no_gate:bool=False, # train the original's bare formulation, and see the ceiling that it meets
+    no_gate:bool=False, # train the bare formulation, and see the ceiling that it meets
     max_steps:int=1200, # of training
     crops:int=80, # of each training photograph
     held_out_crops:int=16, # of each held-out photograph

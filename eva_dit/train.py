@@ -39,7 +39,7 @@ class TrainConfig:
     model_size:str = 'base'             # nano, tiny, small, base or large
     training_mode:str = 'patch_only'    # patch_only (grid tokens) or cls_patch (CLS in front)
     prediction:str = None               # what the network puts out: velocity, sample or noise (default: velocity)
-    no_gate:bool = False                # the older spelling of --gate off (the original's formulation)
+    no_gate:bool = False                # the older spelling of --gate off (the bare velocity)
     token_space:str = 'standardised'    # in which EVA tokens are generated: standardised, l2 or scaled
     batch_size:int = 8                  # images a step, all processes and all parts of an accumulation together
     gradient_accumulation_steps:int = 1 # parts that a batch is computed in: the same result in less memory
