@@ -21,7 +21,7 @@ from .subject import (apart, asked, awake, check, copied, fact, fault, kept, mov
 call_advice = ('how it is called: model(x_t, t, cond) with x_t (B, N, E), t (B,) from 0 (noise) to 1 (data), cond '
                '(B, M, C), and an answer like x_t; anything else with an adapter (--adapt, or adapt=...)')
 
-@check('memory')
+@check('memory', 'precision')
 def shapes(s):
     "The output has the shape of x_t, for one image and for several"
     for n in (1, 3):

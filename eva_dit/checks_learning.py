@@ -193,7 +193,7 @@ def sampler(s):
     return fault(similar, text, "the sampler's direction: t = 0 is noise; and its time grid, its step sizes, its signs")
 
 # %% ../nbs/54_checks_learning.ipynb #e9413a75
-@check('loss falls', 'sampler')
+@check('loss falls', 'sampler', 'conditioning heard')
 def direction(s):
     "After learning, samples are near the data, and far nearer than if followed backwards"
     d = after_training(s, 'ode')
