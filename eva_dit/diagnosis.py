@@ -333,7 +333,13 @@ def examined(s, names, report, data):
     return Diagnosis(before + done, about)
 
 # %% ../nbs/57_diagnosis.ipynb #7870bcc5
-def chosen(model_path, model, model_size, store, said, seed)->tuple: # the model, and what `diagnose` should know of it
+def chosen(model_path:str, # a run
+           model:str, # package.module:factory
+           model_size:str, # one of our own sizes
+           store, # an `EmbeddingStore`, or None
+           said:dict, # the other flags
+           seed:int # of an untrained model
+          )->tuple: # the model, and what `diagnose` should know of it
     "The model that the command line means"
     if sum(map(bool, (model_path, model, model_size))) != 1:
         raise UserError('Give one of --model_path (a run of eva_dit_train), --model (package.module:factory) and '
