@@ -316,7 +316,11 @@ def diagnose(model, # any nn.Module, or a function (the modules that it uses are
     s = on_the_table(model, said, store, adapt=adapt, padding=padding, seed=seed, progress=progress, **surroundings)
     return examined(s, names, report, 'made up' if store is None else 'store')
 
-def examined(s, names, report, data):
+def examined(s, # a `Subject`
+             names:list, # of checks
+             report, # called with each answer, or None
+             data:str # what the diagnosis looked at, for the record
+            ):
     "Ask the checks of these names, and those that come before them"
     start, done = time.perf_counter(), []
     examination = Examination(s)
