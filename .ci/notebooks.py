@@ -54,13 +54,18 @@ def runs_by_default(cell):
     return is_code(cell) and not flag(cell) and 'eval: false' not in ' '.join(directives(cell))
 
 
+def code_of(cell):
+    "The text of a cell without its directives, which change nothing of what it shows"
+    return re.sub(r'^#\|.*\n?', '', source(cell), flags=re.M)
+
+
 def fingerprints(nb):
     "(cell, hash) of each cell of code; the hash of one that runs by default holds the export cells above it, too"
     exported = ''
     for cell in nb['cells']:
         if not is_code(cell): continue
-        if is_export(cell): exported += source(cell)
-        seen = source(cell) + (exported if runs_by_default(cell) else '')
+        if is_export(cell): exported += code_of(cell)
+        seen = code_of(cell) + (exported if runs_by_default(cell) else '')
         yield cell, hashlib.sha256(seen.encode()).hexdigest()[:8]
 
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['marks', 'rooms', 'symptoms', 'trains', 'Check', 'line', 'paragraph', 'table_row', 'Diagnosis', 'not_given',
-           'Examination', 'as_grid', 'grid_of', 'own_facts', 'with_store', 'on_the_table', 'too_much', 'FewestThreads',
-           'diagnose', 'examined', 'chosen', 'from_run', 'on_device', 'printed', 'eva_dit_diagnose']
+           'Examination', 'as_grid', 'grid_of', 'with_store', 'diagnose', 'examined', 'chosen', 'from_run', 'on_device',
+           'printed', 'eva_dit_diagnose']
 
 # %% ../nbs/57_diagnosis.ipynb #fd278268
 import html
