@@ -77,6 +77,7 @@ def rotation(E:int, # dim of the tokens
     Q = torch.linalg.qr(draw_noise((max(E, C), min(E, C)), torch.Generator().manual_seed(0))).Q
     return Q if E >= C else Q.T
 
+# %% ../nbs/22_ceiling.ipynb #f75b40ca
 @dataclass
 class GaussianTask:
     "Tokens `x_1 = hidden z + told c A^T + placed m` with normal `z` and `c`: the best velocity loss is known"
@@ -127,6 +128,7 @@ def _explained(seen, v, L):
         raise UserError('Some looks say the same as others, such as "everything mean"; leave those out.') from e
     return torch.linalg.solve_triangular(factor, with_v.mT, upper=False).square().sum((1, 2, 3))
 
+# %% ../nbs/22_ceiling.ipynb #bd96f044
 @patch
 def loss_at(self:GaussianTask,
             t:Tensor, # (T,), in [0, 1)
