@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['vectors', 'script', 'style', 'ink', 'soft', 'edge', 'cividis', 'LogFollower', 'number', 'History', 'bucket',
            'extremes', 'decimate', 'means', 'smooth', 'trace', 'panel', 'plotly_bundle', 'packed', 'Chart', 'font',
-           'heat', 'limits_of', 'draw_panel', 'draw_map', 'bundle_of', 'present', 'renew', 'picture_files',
-           'write_page']
+           'heat', 'limits_of', 'bundle_of', 'present', 'renew', 'picture_files', 'write_page']
 
 # %% ../nbs/60_charts.ipynb #5b9bd9cc
 import base64
@@ -375,7 +374,9 @@ def draw_map(chart, image, t:dict, box:tuple):
     image.paste(small.resize((right - left - 1, bottom - top - 1), 0), (left + 1, top + 1))
 
 # %% ../nbs/60_charts.ipynb #4163b61a
-def bundle_of(still:bytes, text:str)->dict:
+def bundle_of(still:bytes, # PNG
+              text:str # what it shows
+             )->dict:
     "A picture and words, as a notebook keeps them"
     return {'image/png': base64.b64encode(still).decode(), 'text/plain': text}
 

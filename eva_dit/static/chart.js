@@ -122,7 +122,7 @@ function render({ model, el }) {
   const rangeOf = arrays => {                                                   // first and last step of all linked panels
     let a = Infinity, b = -Infinity;
     for (const c of linked()) for (const t of c.panel.traces) { const x = arrays[t.x] || []; if (x.length) { a = Math.min(a, x[0]); b = Math.max(b, x[x.length - 1]) } }
-    if (!(b >= a)) return null;
+    if (!(b >= a)) return model.get('live').span || [0, 1];
     return model.get('log').includes('x') ? [Math.max(a, 1e-3), Math.max(b, a + 1e-3)] : b > a ? [a, b] : [a - 1, a + 1];
   };
   const zoom = to => { view = to; tell(model, { view: to }); later() };
