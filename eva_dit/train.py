@@ -15,14 +15,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 import torch
+from torch import nn
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import LoggerType
 from fastcore.docments import docments
 from .callbacks import say
 from .ceiling import within_width
 from .core import UserError, check_choice, command, read_json
-from .dit import presets
+from .dit import EvaDiT, presets
 from .flow import Flow, predictions, token_spaces
+from .models import nested
 from .runs import find_checkpoint, is_run
 from .setup import Work, prepare, width_of
 from .batches import loader
@@ -166,11 +168,17 @@ def compare(folder, now:dict, then:dict)->list: # of sentences
 def overfit_ceiling(trainer:Trainer # with overfit_test_size
                    )->float: # centred EVA similarity
     "Where a right sampler of this width ends on the images of an overfitting test (`22_ceiling`)"
-    width, E = width_of(trainer.raw), trainer.store.eva_dim
+    width, E = width_of_head(trainer.raw), trainer.store.eva_dim
     eva, _ = trainer.store.rows(trainer.train_idx)
     held = within_width(trainer.eva_space.encode(eva.to(trainer.device)).cpu(), width)
     if has_gate(trainer): return held
     return held/(held + 1 - min(1, width/E))**.5 if trainer.flow.prediction == 'velocity' else held**.5
+
+def width_of_head(model:nn.Module)->int:
+    "How many numbers the last layer maps to tokens: the model's width, or the hidden width of the head"
+    inner = nested(model)[-1]
+    hidden = inner.config.head_hidden if isinstance(inner, EvaDiT) else 0
+    return hidden or width_of(model)
 
 def has_gate(trainer:Trainer)->bool:
     "Is the learned gate around the model?"
@@ -182,9 +190,9 @@ def overfit_verdict(trainer:Trainer # after training with overfit_test_size
     "A few sentences: did the model learn its few images?"
     r, n, E = trainer.record, len(trainer.train_idx), trainer.store.eva_dim
     reached, most = r['eva_similarity_centred'], overfit_ceiling(trainer)
-    gate = 'with' if has_gate(trainer) else 'without'
+    width, gate = width_of_head(trainer.raw), 'with' if has_gate(trainer) else 'without'
     text = (f'Overfitting test on {n} images, {r["step"]} steps: EVA similarity {r["eva_similarity"]:.3f} (mean token: '
-            f'{r["mean_token"]:.3f}); centred {reached:.3f}, where a right sampler of width {width_of(trainer.raw)} '
+            f'{r["mean_token"]:.3f}); centred {reached:.3f}, where a right sampler of width {width} '
             f'{gate} gate ends at {most:.3f} on these tokens of {E}. ')
     if reached > .9*most: return text + 'Passed: that is more than 0.9 of it.'
     return (text + 'MISSED: that is not 0.9 of it. Train longer (--max_steps); if that does not help, something is '
