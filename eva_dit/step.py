@@ -234,7 +234,7 @@ class Updates:
         self.latest:dict = {}           # name to what the latest backward pass has added
         self.got:dict = {}              # gradients at the last update
         self.done = False               # has an optimizer stepped since the latest backward pass?
-        self.pulled:set = set()         # names of parameters whose gradient was not zero at an update
+        self.pulled:set = set()         # names of parameters whose gradient was more than a rounding error
         self.moved:set = set()          # names of parameters that an update has moved
         self.weights = self.now()
         self.hooks:list = []
@@ -273,7 +273,8 @@ class Updates:
         self.got, weights = self.gradients(), self.now()
         got, added, left, latest = ({n: g for n, g in gradients.items() if n in mine}
                                     for gradients in (self.got, self.added, self.left, self.latest))
-        self.pulled |= {n for n, g in got.items() if g.any()}
+        top = max((g.abs().max().item() for g in got.values()), default=0.)
+        self.pulled |= {n for n, g in got.items() if g.abs().max().item() > 1e-3*top}
         norms = [inner(a, a)**.5 for a in (added, left, got)]
         self.found.append(Update([g['lr'] for g in optimizer.param_groups], *norms, cosine(added, got),
                                  cosine(latest, got), apart(weights, self.weights)))
