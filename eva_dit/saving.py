@@ -166,7 +166,7 @@ def load_model(where, # a folder that `save_model` wrote, or a repository owner/
 def _dit_config(fields, file):
     "The configuration of an `EvaDiT`; unknown fields are refused"
     unknown = sorted(set(fields) - set(DiTConfig.__dataclass_fields__))
-    if not unknown: return DiTConfig(**fields)
+    if not unknown: return DiTConfig(**{'head': 'linear', **fields})           # 0.1.0 knew no other, and does not say
     raise UserError(f'The model configuration {file} has unknown fields: {", ".join(unknown)}; it was written by '
                     'another version, or for another model.')
 

@@ -219,14 +219,16 @@ def unknown(why): return Finding('not checked', None, why)
 
 checks:dict = {}            # name to function
 
-def check(*after # names of checks: where they find a fault, this one cannot tell
+def check(*after, # names of checks: where they find a fault, this one cannot tell
+          symptom:bool=False, # can something above it be the cause?
+          trains:bool=False # does it need training steps?
          ): # a decorator for f(subject) -> Finding
     '''Add a function to the checks; its name is that of the check.
 
     The first line of its docstring says what is true of a sound network. After a blank line, one or more paragraphs
     explain it: what was seen to break it, how it is measured, what its limit rests on, and a source.'''
     def add(f):
-        f.after = after
+        f.after, f.symptom, f.trains = after, symptom, trains
         checks[f.__name__.replace('_', ' ')] = f
         return f
     return add
