@@ -130,6 +130,11 @@ class Shown:
     alive: Tensor               # entries of an answer that have had a gradient, (N, E) bool
     channels: Tensor            # regression of x_t on t x_1, channel by channel: two sums, (2, E)
 
+    @property
+    def clear(self)->Tensor: # (R,) bool
+        "Is there enough of an image in x_t to tell which one it is?"
+        return self.share.abs() > 6*self.level/self.alive.numel()**.5
+
 def pulled(pull:Tensor, # (R, N, E)
            data:Tensor, # the part of x_t that is data, (R, N, E)
            rest:Tensor, # the part that is noise, likewise
@@ -146,7 +151,7 @@ def pulled(pull:Tensor, # (R, N, E)
     left = y - (found*unit).sum(1)
     fit = 1 - left.square().sum(1)/y.square().sum(1).clamp_min(1e-300)
     a, b = (found/size.clamp_min(1e-30))[:, :2, 0].T
-    weight = (a - b)/2
+    weight = torch.where(b.abs() > .3*a.abs(), b.abs(), a.abs())
     scale = torch.maximum(a.abs(), b.abs()).clamp_min(1e-300)
     return a/scale, b/scale, fit, weight
 
@@ -156,10 +161,10 @@ def shown(calls:list, # of `Call`, those that learn
           cond:Tensor # its conditioning, (n, M, C)
          )->Shown: # or None if there was no call
     "What some calls mean, if the batch was this"
-    tables = [row_by_row(k, c, x_1, cond) for k, c in enumerate(calls) if c.learns and c.x_t.shape[1:] == x_1.shape[1:]]
+    tables = [row_by_row(c, x_1, cond) for c in calls if c.learns and c.x_t.shape[1:] == x_1.shape[1:]]
     return joined(tables) if tables else None
 
-def row_by_row(k, c, x_1, cond):
+def row_by_row(c, x_1, cond):
     "One call as a table"
     found = amounts(c.x_t, x_1)
     image = found.abs().argmax(1)
@@ -170,7 +175,7 @@ def row_by_row(k, c, x_1, cond):
     sample = torch.linspace(0, rest[0].numel() - 1, min(512, rest[0].numel()), device=rest.device).long()
     scaled = per_image(t, clean)*clean
     channels = torch.stack([(c.x_t*scaled).sum((0, 1)), scaled.square().sum((0, 1))])
-    return Shown(torch.full_like(image, k), image, share, t.double().cpu(), rest.square().mean((1, 2)).sqrt().cpu(),
+    return Shown(torch.zeros_like(image), image, share, t.double().cpu(), rest.square().mean((1, 2)).sqrt().cpu(),
                  rest.mean((1, 2)).cpu(), rest.flatten(1)[:, sample].cpu(), whose(c.cond, cond, c.drop),
                  pull.flatten(1).ne(0).any(1).cpu(), *pulled(pull, data, rest, c.out.detach().float(), t),
                  pull.ne(0).any(0).cpu(), channels.cpu())
@@ -179,7 +184,8 @@ def joined(tables:list # of `Shown`, at least one
           )->Shown:
     "Tables one below the other; calls are numbered anew"
     parts = {name: [vars(t)[name] for t in tables] for name in vars(tables[0])}
-    parts['call'] = [torch.full_like(c, k) for k, c in enumerate(parts['call'])]
+    counts = [int(c.max()) + 1 for c in parts['call']]
+    parts['call'] = [c + sum(counts[:k]) for k, c in enumerate(parts['call'])]
     found = {name: torch.cat(p) for name, p in parts.items() if name not in ('alive', 'channels', 'whose')}
     known = None if any(w is None for w in parts['whose']) else torch.cat(parts['whose'])
     return Shown(**found, whose=known, alive=torch.stack(parts['alive']).any(0), channels=sum(parts['channels']))
@@ -190,8 +196,9 @@ class Update:
     "One step of an optimizer"
     rates: list                 # learning rates of its groups
     added: float                # norm of what backward passes have added since the last update
+    left: float                 # norm of what was left in the gradients when the first of them began
     got: float                  # norm of the gradients that the optimizer gets
-    cosine: float               # between the two, 0 if one of them is zero
+    cosine: float               # between what was added and what it gets, 0 if one of them is zero
     latest: float               # cosine of what it gets with the latest backward pass alone
     outside: float              # how far the weights have moved since the last update
     inside: float = 0.          # how far this update moves them
@@ -223,8 +230,10 @@ class Updates:
         self.found:list = []            # of `Update`
         self.optimizers:list = []       # that have stepped
         self.added:dict = {}            # name to what backward passes have added to a gradient since the last update
+        self.left:dict = {}             # name to what was in the gradient before that
         self.latest:dict = {}           # name to what the latest backward pass has added
         self.got:dict = {}              # gradients at the last update
+        self.done = False               # has an optimizer stepped since the latest backward pass?
         self.pulled:set = set()         # names of parameters whose gradient was not zero at an update
         self.moved:set = set()          # names of parameters that an update has moved
         self.weights = self.now()
@@ -238,17 +247,20 @@ class Updates:
     def __exit__(self, *_):
         for hook in self.hooks: hook.remove()
 
-    def now(self):
+    def now(self)->dict:
         "A copy of the weights"
         return {n: p.detach().clone() for n, p in self.params.items()}
 
-    def gradients(self):
+    def gradients(self)->dict:
         "A copy of the gradients, where there are any"
         return {n: p.grad.detach().clone() for n, p in self.params.items() if p.grad is not None}
 
-    def adder(self, name):
+    def adder(self, name:str):
         "A hook that notes what a backward pass adds to a gradient"
         def add(grad):
+            if self.done: self.added, self.left, self.latest, self.done = {}, {}, {}, False
+            before = self.params[name].grad
+            if name not in self.added and before is not None: self.left[name] = before.detach().clone()
             self.added[name] = self.added.get(name, 0) + grad.detach()
             self.latest[name] = grad.detach().clone()
         return add
@@ -256,11 +268,15 @@ class Updates:
     def before(self, optimizer, *_):
         "An optimizer is about to step"
         if not any(optimizer is o for o in self.optimizers): self.optimizers.append(optimizer)
+        held = {id(p) for g in optimizer.param_groups for p in g['params']}
+        mine = {n for n, p in self.params.items() if id(p) in held} or set(self.params)
         self.got, weights = self.gradients(), self.now()
-        self.pulled |= {n for n, g in self.got.items() if g.any()}
-        norms = inner(self.added, self.added)**.5, inner(self.got, self.got)**.5
-        self.found.append(Update([g['lr'] for g in optimizer.param_groups], *norms, cosine(self.added, self.got),
-                                 cosine(self.latest, self.got), apart(weights, self.weights)))
+        got, added, left, latest = ({n: g for n, g in gradients.items() if n in mine}
+                                    for gradients in (self.got, self.added, self.left, self.latest))
+        self.pulled |= {n for n, g in got.items() if g.any()}
+        norms = [inner(a, a)**.5 for a in (added, left, got)]
+        self.found.append(Update([g['lr'] for g in optimizer.param_groups], *norms, cosine(added, got),
+                                 cosine(latest, got), apart(weights, self.weights)))
         self.weights = weights
 
     def after(self, optimizer, *_):
@@ -268,7 +284,7 @@ class Updates:
         weights = self.now()
         self.found[-1].inside = apart(weights, self.weights)
         self.moved |= {n for n, w in weights.items() if not torch.equal(w, self.weights[n])}
-        self.weights, self.added, self.latest = weights, {}, {}
+        self.weights, self.done = weights, True
 
 # %% ../nbs/23_step.ipynb #5d093d44
 @dataclass
