@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['marks', 'rooms', 'symptoms', 'trains', 'Check', 'line', 'paragraph', 'not_given', 'Diagnosis', 'Accepted',
-           'accepting', 'accepted_findings', 'to_accept', 'Examination', 'meaning', 'as_grid', 'grid_of', 'with_store',
-           'diagnose', 'examined']
+           'accepting', 'judged', 'accepted_findings', 'to_accept', 'Examination', 'unmet', 'meaning', 'as_grid',
+           'grid_of', 'with_store', 'diagnose', 'examined']
 
 # %% ../nbs/57_diagnosis.ipynb #fd278268
 import math
@@ -24,12 +24,11 @@ from .checks_parameters import gradients
 from .checks_learning import Case, Recipe
 from .checks_data import token_scale
 from .core import Maybe, UserError, check_choice, read_json
-from .dit import DiTConfig, EvaDiT
-from .families import families
+from .dit import DiTConfig
+from .families import families as families
 from .flow import Flow, Standardiser
 from .models import Model, own_words
 from .pages import rendered
-from .store import EmbeddingStore
 from .subject import Finding, checks, kept, unknown
 
 # %% ../nbs/57_diagnosis.ipynb #6523133c
@@ -72,9 +71,9 @@ class Diagnosis:
     def __init__(self,
                  checks:list, # of Check
                  about:dict=None, # the model and the settings
-                 notes:list=() # sentences about accepted findings that were not met
+                 notes:list=None # sentences about accepted findings that were not met
                 ):
-        self.checks, self.about, self.notes = checks, about or {}, list(notes)
+        self.checks, self.about, self.notes = checks, about or {}, notes or []
 
     def __getitem__(self, name): return {c.name: c for c in self.checks}[name]
 
@@ -97,8 +96,9 @@ class Diagnosis:
         "One sentence"
         n = {v: len(self.of(v)) for v in marks}
         accepted = f'{n["accepted"]} accepted, ' if n['accepted'] else ''
-        rest = (f'{n["sound"]} checks are sound, {n["fact"]} fact{"" if n["fact"] == 1 else "s"}, {accepted}'
-                f'{n["not checked"]} could not be made.')
+        sound = '1 check is' if n['sound'] == 1 else f'{n["sound"]} checks are'
+        facts = f'{n["fact"]} fact{"" if n["fact"] == 1 else "s"}'
+        rest = f'{sound} sound, {facts}, {accepted}{n["not checked"]} could not be made.'
         if self.ok: return f'No fault found: {rest}'
         return f'{n["fault"]} fault{"s" if n["fault"] > 1 else ""} found ({", ".join(self.faults)}); {rest}'
 
@@ -141,6 +141,17 @@ def accepting(accepted:list, # of Accepted
     about = [a for a in own if any(map(a.covers, found.names))]
     return about, [n for n in found.names if not any(a.covers(n) for a in about)]
 
+def judged(accepted:list, # of Accepted
+           name:str, # of a check
+           found:Finding # what it found
+          )->tuple: # the finding, and the `Accepted` that are about it
+    "A fault that is accepted whole is none; of one that is not, the new names are said"
+    if found.verdict != 'fault': return found, []
+    about, new = accepting(accepted, name, found)
+    if new and about: found = replace(found, evidence=f'{found.evidence}; not accepted yet: {", ".join(new)}')
+    elif about: found = replace(found, verdict='accepted')
+    return found, about
+
 # %% ../nbs/57_diagnosis.ipynb #c74466f5
 def accepted_findings(path # of a JSON file
                      )->list: # of Accepted
@@ -164,9 +175,9 @@ class Examination:
     "A subject and what has been found of it so far"
     def __init__(self,
                  s:Case, # the model and what surrounds it
-                 accepted:list=() # findings that somebody wants, `Accepted`
+                 accepted:list=None # findings that somebody wants, `Accepted`
                 ):
-        self.s, self.accepted = s, accepted
+        self.s, self.accepted = s, accepted or []
         self.found:dict = {}
         self.seconds:dict = {}
         self.met:dict = {}          # check to the `Accepted` that are about what it found
@@ -184,7 +195,7 @@ class Examination:
         if name not in self.found:
             root, start = self.root(name), time.perf_counter()
             found = unknown(f'{root} comes first') if root else self.made(name)
-            self.found[name] = self.judged(name, found)
+            self.found[name], self.met[name] = judged(self.accepted, name, found)
             self.seconds[name] = round(time.perf_counter() - start, 2)
         return self.found[name]
 
@@ -197,32 +208,27 @@ class Examination:
         except (torch.OutOfMemoryError, MemoryError): return unknown('there is not enough memory for this')
         except Exception as e: return unknown(f'this check failed: {own_words(e)}')
 
-    def judged(self, name, found):
-        "A fault that is accepted whole is none; of one that is not, the new names are said"
-        if found.verdict != 'fault': return found
-        self.met[name], new = accepting(self.accepted, name, found)
-        if not self.met[name]: return found
-        if new: return replace(found, evidence=f'{found.evidence}; not accepted yet: {", ".join(new)}')
-        return replace(found, verdict='accepted')
-
     def check(self, name)->Check:
         "A check as a line of the table"
         found = self.ask(name)
         advice, causes = found.advice, [n for n, f in self.found.items() if f.verdict == 'fault' and n not in symptoms]
         if name in symptoms and found.verdict == 'fault' and causes:
             advice = f'first {", ".join(causes)}, above; then {advice}'
-        reasons = [a.reason for a in self.met.get(name, ())] if found.verdict == 'accepted' else []
+        reasons = [a.reason for a in self.met[name]] if found.verdict == 'accepted' else []
         return Check(name, meaning(name), found.verdict, found.evidence, advice, found.value, self.seconds[name],
                      found.names, '; '.join(reasons))
 
-    def unmet(self)->list: # of sentences
-        "Accepted findings that are there no more; nothing is said of checks that were not made"
-        met = [a for found in self.met.values() for a in found]
-        gone = [a for a in self.accepted if a not in met and a.check not in checks]
-        notes = [f'{a.check!r} was accepted ({a.reason}), and there is no such check: see --list.' for a in gone]
-        asked = [n for n, f in self.found.items() if f.verdict != 'not checked']
-        return notes + [f'{a.check!r} was accepted ({a.reason}), and is not found any more: take it out of the file.'
-                        for a in self.accepted if a not in met and a.check in asked]
+def unmet(e:Examination # that has asked its checks
+         )->list: # of sentences
+    "Accepted findings that are there no more; nothing is said of checks that were not made"
+    met = [a for about in e.met.values() for a in about]
+    asked = [n for n, found in e.found.items() if found.verdict != 'not checked']
+    notes = []
+    for a in e.accepted:
+        who = f'{a.check!r} was accepted ({a.reason})'
+        if a.check not in checks: notes.append(f'{who}, and there is no such check: see --list.')
+        elif a not in met and a.check in asked: notes.append(f'{who}, and is not found any more: take it out.')
+    return notes
 
 def meaning(name:str # of a check
            )->str:
@@ -400,4 +406,4 @@ def examined(e:Examination, # of a subject
                  clip_dim=s.clip_dim, grid=list(s.grid), cls=s.cls, prediction=s.flow.prediction, data=data,
                  steps=s.steps, seed=s.seed, seconds=round(time.perf_counter() - start, 1))
     before = [e.check(n) for n, f in e.found.items() if f.verdict in ('fault', 'accepted') and n not in names]
-    return Diagnosis(before + done, about, e.unmet())
+    return Diagnosis(before + done, about, unmet(e))

@@ -23,11 +23,11 @@ def pixels(x:Tensor, # tokens, (B, N, E)
           )->Tensor: # (B, channels, rows p, columns p), with p p channels = E
     "Tokens as an image, row by row"
     height, width = grid
-    B, N, E = x.shape
-    p = math.isqrt(E//channels)
-    if p*p*channels != E:
-        raise UserError(f'Tokens of {E} numbers are no squares of pixels with {channels} channels each.')
-    if N != height*width: raise UserError(f'{N} tokens cannot be laid out as {height} x {width}; an image has no CLS.')
+    n, size = x.shape[1:]
+    p = math.isqrt(size//channels)
+    if size != p*p*channels:
+        raise UserError(f'Tokens of {size} numbers are no squares of pixels with {channels} channels each.')
+    if n != height*width: raise UserError(f'{n} tokens cannot be laid out as {height} x {width}; an image has no CLS.')
     return rearrange(x, 'b (h w) (c p q) -> b c (h p) (w q)', h=height, p=p, q=p).contiguous()
 
 def unpixels(y:Tensor, # (B, channels or more, rows p, columns p)
@@ -81,9 +81,10 @@ def classes_mixed(model, weights):
     from diffusers.models.embeddings import LabelEmbedding
     def mixed(module, args, out):
         table = module.embedding_table.weight
-        if weights.shape[1] > module.num_classes:
-            raise UserError(f'The model knows {module.num_classes} classes, but the conditioning has {weights.shape[1]} '
-                            'channels, one for each class: make it with as many (num_embeds_ada_norm).')
+        if module.num_classes < weights.shape[1]:
+            raise UserError(f'The model knows {module.num_classes} classes, but the conditioning has '
+                            f'{weights.shape[1]} channels, one for each class: make it with as many '
+                            '(num_embeds_ada_norm).')
         return weights.to(table) @ table[:weights.shape[1]]
     handles = [m.register_forward_hook(mixed) for m in model.modules() if isinstance(m, LabelEmbedding)]
     try: yield
@@ -171,7 +172,7 @@ def qwenimage(model, x_t, t, cond, grid):
 
 @family('diffusers-ltx')
 def ltx(model, x_t, t, cond, grid):
-    "LTXVideoTransformer3DModel (arXiv 2501.00103): one frame; text tokens; t = 1000 is noise, for each token; noise - data"
+    "LTXVideoTransformer3DModel (arXiv 2501.00103): one frame; text tokens; t = 1000 is noise, a token; noise - data"
     times = (1000*(1 - t))[:, None].expand(-1, x_t.shape[1])
     return -answer(model(hidden_states=x_t, encoder_hidden_states=cond, timestep=times, num_frames=1, height=grid[0],
                          width=grid[1], encoder_attention_mask=everywhere(cond)))
