@@ -61,7 +61,7 @@ def run_panels()->list: # of `panel`
     return [panel('eva', 'EVA similarity, held-out images', *eva, **step, range=[0, 1], words=words,
                   empty='not measured yet: it comes with the first evaluation'),
             panel('now', 'Velocity similarity over t, now', *now, **t),
-            panel('by_t', 'Velocity similarity over t', by_t, **step, note='white: no sample yet', range=[0, 1]),
+            panel('by_t', 'Velocity similarity over t', by_t, **step, note='blank: no sample yet', range=[0, 1]),
             panel('sim', 'Velocity similarity', *smoothed('velocity_similarity', 'smoothed'), **step),
             panel('loss', 'Loss', *smoothed('loss', 'squared error of the velocity'), crosses('loss', 'skipped'),
                   **step),
