@@ -40,7 +40,7 @@ function themeOf(el) {
 const line = 'rgba(128,128,128,.22)';
 function traceOf(t, arrays, theme, ends, faint) {
   const color = Array.isArray(t.color) ? t.color.map(theme.shade) : theme.shade(t.color || '#0072B2');
-  const out = { name: t.name, type: t.type || 'scatter', opacity: faint ? .12 : t.opacity ?? 1, hovertemplate: t.hover,
+  const out = { name: t.name, type: t.type || 'scatter', opacity: faint ? .12 : t.opacity ?? 1, hovertemplate: t.silent ? undefined : t.hover,
     hoverinfo: t.silent ? 'skip' : undefined, cliponaxis: t.clip ?? true, ...(t.right ? { yaxis: 'y2' } : {}) };
   const [x, y, z] = ['x', 'y', 'z'].map(k => arrays[t[k]] || []);
   if (t.type === 'heatmap') {
@@ -164,7 +164,8 @@ function render({ model, el }) {
     try {
       const n = model.get('n'), live = model.get('live'), log = model.get('log'), theme = themeOf(el);
       const arrays = Object.fromEntries(Object.entries(model.get('arrays')).map(([k, v]) => [k, floats(v)])), range = view || rangeOf(arrays);
-      for (const c of cells) if (c.near && Plotly) await drawCell(c, arrays, live, theme, range, log);
+      const moved = c => c.wide && c.wide !== Math.floor(c.box.clientWidth);        // what is out of sight must fit, too
+      for (const c of cells) if (Plotly && (c.near || moved(c))) await drawCell(c, arrays, live, theme, range, log);
       if (Plotly) { el.dataset.drawn = n; tell(model, { drawn: n }) }
     } catch (e) { console.error(e); make('div', 'eva-problem', `The chart could not be drawn: ${e.message}`, foot) }
     finally { drawing = false; if (again) { again = false; later() } }
