@@ -337,7 +337,7 @@ def still(self:Chart, width:int=1100)->bytes: # PNG
         left, top = each*(k % 3), 380*(k//3)
         draw_panel(self, image, p, (left + 88, top + 68, left + each - 28, top + 332))
     out = io.BytesIO()
-    image.reduce(2).quantize(64).save(out, 'PNG', optimize=True)
+    image.reduce(2).quantize(128).save(out, 'PNG', optimize=True)
     return out.getvalue()
 
 def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in pixels
@@ -360,7 +360,8 @@ def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in 
         right_of, above = (x - x0)/max(x1 - x0, 1e-9), ((y - y0)/max(y1 - y0, 1e-9)).clip(0, 1)
         points = np.stack([left + right_of*(right - left), bottom - above*(bottom - top)], 1)
         points = points[np.isfinite(points).all(1)]
-        draw.line([tuple(point) for point in points], t['color'], 2 if t.get('opacity') else 4)
+        faint = t.get('opacity') is not None
+        draw.line([tuple(point) for point in points], edge if faint else t['color'], 2 if faint else 4)
 
 def draw_map(chart, image, t:dict, box:tuple):
     "A map, as wide as its panel"

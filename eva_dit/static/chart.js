@@ -40,7 +40,7 @@ function themeOf(el) {
 const line = 'rgba(128,128,128,.22)';
 function traceOf(t, arrays, theme, ends, faint) {
   const color = Array.isArray(t.color) ? t.color.map(theme.shade) : theme.shade(t.color || '#0072B2');
-  const out = { name: t.name, type: t.type || 'scatter', opacity: faint ? .12 : t.opacity ?? 1, hovertemplate: t.hover,
+  const out = { name: t.name, type: t.type || 'scatter', opacity: faint ? .12 : t.opacity ?? 1, hovertemplate: t.silent ? undefined : t.hover,
     hoverinfo: t.silent ? 'skip' : undefined, cliponaxis: t.clip ?? true, ...(t.right ? { yaxis: 'y2' } : {}) };
   const [x, y, z] = ['x', 'y', 'z'].map(k => arrays[t[k]] || []);
   if (t.type === 'heatmap') {
@@ -59,7 +59,7 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
   const right = panel.words || panel.traces.some(t => t.type === 'heatmap' || t.right) ? 66 : 14, size = { size: 11, color: theme.soft };
   const xlog = panel.linked && kind('x') === 'log', xr = panel.linked ? range && (xlog ? range.map(Math.log10) : range) : panel.xrange;
   const ticks = live.ticks?.[panel.name];
-  const layout = { width, height: 214, margin: { l: panel.left || 46, r: right, t: 26, b: 36 }, showlegend: false, uirevision: 'eva',
+  const layout = { width, height: 230, margin: { l: panel.left || 46, r: right, t: 42, b: 36 }, showlegend: false, uirevision: 'eva',
     hovermode: panel.traces.some(t => t.type) ? 'closest' : 'x unified', dragmode: 'zoom', paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
     font: { family: 'system-ui, sans-serif', size: 11, color: theme.ink }, shapes: [], annotations: [],
     hoverlabel: { bgcolor: theme.paper, bordercolor: theme.soft, font: { size: 11, color: theme.ink } },
@@ -71,7 +71,7 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
       ...(panel.reversed ? { autorange: 'reversed' } : {}), ...(ticks ? { tickvals: ticks[0], ticktext: ticks[1] } : {}) } };
   if (panel.square) layout.yaxis.scaleanchor = 'x';
   const second = panel.traces.find(t => t.right);
-  if (second) layout.yaxis2 = { ...axis, overlaying: 'y', side: 'right', showgrid: false, rangemode: 'tozero', tickfont: { size: 11, color: theme.shade(second.color) } };
+  if (second) layout.yaxis2 = { ...axis, overlaying: 'y', side: 'right', showgrid: false, rangemode: 'tozero', tickformat: '.2', tickfont: { size: 11, color: theme.shade(second.color) } };
   const edges = Object.keys(panel.words || {}).map(Number).sort((a, b) => a - b);
   edges.forEach((v, i) => {
     layout.shapes.push({ type: 'rect', xref: 'paper', x0: 0, x1: 1, y0: v, y1: edges[i + 1] ?? 1, layer: 'below', line: { width: 0 }, fillcolor: '#009E73', opacity: .05*(i + 1) });
@@ -164,7 +164,8 @@ function render({ model, el }) {
     try {
       const n = model.get('n'), live = model.get('live'), log = model.get('log'), theme = themeOf(el);
       const arrays = Object.fromEntries(Object.entries(model.get('arrays')).map(([k, v]) => [k, floats(v)])), range = view || rangeOf(arrays);
-      for (const c of cells) if (c.near && Plotly) await drawCell(c, arrays, live, theme, range, log);
+      const moved = c => c.wide && c.wide !== Math.floor(c.box.clientWidth);        // what is out of sight must fit, too
+      for (const c of cells) if (Plotly && (c.near || moved(c))) await drawCell(c, arrays, live, theme, range, log);
       if (Plotly) { el.dataset.drawn = n; tell(model, { drawn: n }) }
     } catch (e) { console.error(e); make('div', 'eva-problem', `The chart could not be drawn: ${e.message}`, foot) }
     finally { drawing = false; if (again) { again = false; later() } }
