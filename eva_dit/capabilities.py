@@ -4,21 +4,21 @@
 
 # %% auto #0
 __all__ = ['questions', 'enough', 'some', 'early', 'head', 'three_rates', 'Question', 'optima', 'drawn', 'taught',
-           'loss_on_fresh', 'Capability', 'in_words', 'answered', 'Budget', 'fitting_steps', 'capability', 'share_in',
-           'line', 'table_row', 'Capabilities', 'bars', 'examine', 'as_grid', 'capabilities']
+           'loss_on_fresh', 'Capability', 'in_words', 'answered', 'Budget', 'fitting_steps', 'capability', 'line',
+           'table_row', 'Capabilities', 'bars', 'capabilities_of', 'as_grid', 'capabilities']
 
 # %% ../nbs/56_capabilities.ipynb #41948a6a
-import copy
 import html
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from json import dumps
+from operator import attrgetter
 import torch
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 from .ceiling import GaussianTask, gaussian_task, lacking
 from .checks_learning import usual_width
@@ -139,6 +139,7 @@ def in_words(share:float, # of the gap
              steps:int # of training
             )->str: # yes, in part, or not within so many steps
     "The verdict of a share"
+    if share == -math.inf: return 'the loss is not finite'
     if share >= enough: return 'yes'
     return 'in part' if share >= some else f'not within {steps} steps'
 
@@ -205,7 +206,8 @@ def capability(s:Subject, # the network
                name:str, # of a question
                flow:Flow, # with uniform times
                budget:Budget, # what is left of it counts
-               steps:int # of a training
+               steps:int, # of a training
+               to_come:int=0 # questions that time must be left for
               )->Capability:
     "The best answer within the budget, or the reason why there is none"
     def not_asked(why): return Capability(name, questions[name].asks, f'not asked: {why}')
@@ -219,14 +221,9 @@ def capability(s:Subject, # the network
         try: answers.append(answered(s, name, task, flow, rate/max(1, usual_width(s)/96), steps))
         except UserError as e: return not_asked(f'the model failed: {e}')
         except Exception as e: return not_asked(f'the training failed: {own_words(e)}')
-        if answers[-1].share >= enough or budget.left < answers[-1].seconds: break
+        if answers[-1].share >= enough or budget.left < (1 + to_come)*answers[-1].seconds: break
     seconds = round(sum(a.seconds for a in answers), 1)
-    return replace(max(answers, key=share_in), seconds=seconds)
-
-def share_in(c:Capability # with an answer
-            )->float:
-    "To sort answers by"
-    return c.share
+    return replace(max(answers, key=attrgetter('share')), seconds=seconds)
 
 # %% ../nbs/56_capabilities.ipynb #ce9bb57b
 def line(c:Capability # one answer
@@ -250,7 +247,8 @@ head = ('What this model can express: the share of the gap between the best loss
 
 class Capabilities(list):
     "What an architecture can express: a list of `Capability`"
-    def __getitem__(self, key): return {c.name: c for c in self}[key] if isinstance(key, str) else super().__getitem__(key)
+    def __getitem__(self, key):
+        return {c.name: c for c in self}[key] if isinstance(key, str) else super().__getitem__(key)
 
     @property
     def shares(self)->dict: # name to share; None where it was not asked
@@ -269,8 +267,8 @@ class Capabilities(list):
         return dumps(self.rows(), indent=1)
 
     def _repr_html_(self):
-        names = ''.join(f'<th style="text-align:left">{h}</th>' for h in ('', 'share', 'within the budget', 'of', 'question',
-                                                                          'if not'))
+        titles = '', 'share', 'within the budget', '', 'question', 'for EVA tokens'
+        names = ''.join(f'<th style="text-align:left">{title}</th>' for title in titles)
         return f'<p>{html.escape(head)}</p><table><tr>{names}</tr>{"".join(map(table_row, self))}</table>'
 
 # %% ../nbs/56_capabilities.ipynb #9363f9b4
@@ -293,13 +291,13 @@ def bars(found:dict # name of a model to its `Capabilities`
     return fig
 
 # %% ../nbs/56_capabilities.ipynb #ca80e8be
-def examine(s:Subject, # the network; a `Case` is one
-            flow:Flow=None, # what the output means; its times are replaced by uniform ones
-            only=None, # names of questions, if not all
-            budget:Budget=None, # how long to try
-            report=None, # called with each Capability as soon as it is known
-            progress:bool=True # show a bar
-           )->Capabilities:
+def capabilities_of(s:Subject, # the network; a `Case` is one
+                    flow:Flow=None, # what the output means; its times are replaced by uniform ones
+                    only=None, # names of questions, if not all
+                    budget:Budget=None, # how long to try
+                    report=None, # called with each Capability as soon as it is known
+                    progress:bool=True # show a bar
+                   )->Capabilities:
     "What can this network express? It is left as it was"
     names = list(questions) if only is None else [only] if isinstance(only, str) else list(only)
     for name in names: check_choice('question', name, questions)
@@ -309,7 +307,7 @@ def examine(s:Subject, # the network; a `Case` is one
     with tqdm(names, desc='capabilities', unit='question', disable=not progress) as bar:
         for name in bar:
             bar.set_postfix_str(name)
-            found.append(capability(s, name, flow, budget, steps))
+            found.append(capability(s, name, flow, budget, steps, len(names) - len(found) - 1))
             if report: report(found[-1])
     return found
 
@@ -344,4 +342,4 @@ def capabilities(model, # any nn.Module, or a function
     "What can this architecture express? The model is left as it was"
     grid, cls = as_grid(tokens, cls) if isinstance(tokens, int) else (tuple(tokens), bool(cls))
     s = Subject(model, eva_dim, clip_dim, grid, cls, adapt, seed=seed)
-    return examine(s, flow, only, Budget(steps, tuple(rates), seconds), report, progress)
+    return capabilities_of(s, flow, only, Budget(steps, tuple(rates), seconds), report, progress)

@@ -170,9 +170,9 @@ def best_loss(self:GaussianTask,
     return self.loss_at(t, sees, hears, timed, placed).mean().item()
 
 # %% ../nbs/22_ceiling.ipynb #bcadc611
-lacking = dict(all=dict(sees='itself'), rows=dict(sees='itself mean'), columns=dict(sees='itself mean'),
-               own=dict(hears='nothing'), neighbor=dict(hears='itself'), pooled=dict(hears='nothing'),
-               places=dict(placed=False), time=dict(timed=False))
+lacking:dict = dict(all=dict(sees='itself'), rows=dict(sees='itself mean'), columns=dict(sees='itself mean'),
+                    own=dict(hears='nothing'), neighbor=dict(hears='itself'), pooled=dict(hears='nothing'),
+                    places=dict(placed=False), time=dict(timed=False))
 
 def gaussian_task(name:str, # of what is needed, a key of `lacking`
                   grid:tuple=(8, 8), # (rows, columns)
