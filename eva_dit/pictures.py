@@ -329,8 +329,9 @@ class Viewer:
     def labels(self)->list:
         "The names of the images, and whether the photograph is missing"
         some = any(p is not None for p in self.photographs)
+        short = [key if len(key) < 24 else f'...{key[-20:]}' for key in self.keys]
         return [key if not some or p is not None else f'{key} (no photograph: true tokens)'
-                for key, p in zip(self.keys, self.photographs)]
+                for key, p in zip(short, self.photographs)]
 
     @property
     def caption(self)->str:

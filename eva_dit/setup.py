@@ -32,6 +32,7 @@ from .models import named, nested, takes, wrapped
 from .runs import spaces_of
 from .saving import description
 from .store import EmbeddingStore
+from .training_pictures import Pictures
 from .training import Callback
 
 # %% ../nbs/44_setup.ipynb #ea5596f0
@@ -142,7 +143,7 @@ class Work:
 
     def callbacks(self, trainer)->list:
         "What comes with each step"
-        return usual_callbacks(trainer) + ([Track(trainer)] if trainer.config.tracker else [])
+        return [*usual_callbacks(trainer), Pictures()] + ([Track(trainer)] if trainer.config.tracker else [])
 
 def choose_images(work:Work, config):
     "Which images are trained on, and which are measured?"
