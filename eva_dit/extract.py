@@ -17,6 +17,7 @@ from .eva_clip import check_eva_name, eva_encoder
 from .right_weights import check_towers_of, looks_random
 from .store import EmbeddingStore, pick_device
 from .archives import open_images
+from .photographs import add_photographs, said_of
 from .extraction import Job, check_options, check_towers, output_folder, run, summary
 
 # %% ../nbs/36_extract.ipynb #ba85eaa5
@@ -31,6 +32,13 @@ def verify_store(folder):
     more = f'; and {len(wrong) - 10} more' if len(wrong) > 10 else ''
     raise UserError(f'{folder} is not as it was written: {"; ".join(wrong[:10])}{more}. Delete these files and '
                     'manifest.json, and run the same eva_dit_extract again.')
+
+# %% ../nbs/36_extract.ipynb #af8456dd
+def add_readout(source, folder):
+    "Give a finished store what it needs to show pictures, and say so"
+    if not folder: raise UserError('Say which store is to get a readout with --output_dir.')
+    store = add_photographs(folder, source)
+    print(f'{folder}: a readout of {said_of(store.manifest["readout"])}; {len(store.thumbnails()):,} small photographs.')
 
 # %% ../nbs/36_extract.ipynb #5e10cd47
 def look_at_weights(eva_model, # as for `eva_dit_extract`, and so are the others
@@ -93,7 +101,9 @@ def eva_dit_extract(
     workers:int=4, # threads that decode
     device:str=None, # cpu, cuda or mps (default: cuda if there is one)
     check_encoders:bool=False, # instead of extracting: are the weights of the towers trained, whole and in order?
-    verify:bool=False # instead of extracting: compare the store in output_dir with its checksums
+    verify:bool=False, # instead of extracting: compare the store in output_dir with its checksums
+    # instead of extracting: give the store in output_dir what it needs to show pictures, from the images in input_dir
+    readout:bool=False
 ):
     "Encode images with an EVA-CLIP and a CLIP tower into an embedding store"
     if verify: return verify_store(output_dir)
@@ -102,6 +112,7 @@ def eva_dit_extract(
     check_choice('--precision', precision, (None, *precisions))
     source = open_images(input_dir, str(held_out), group_by, caption_column, image_column, key_column, dataset_config,
                          dataset_split)
+    if readout: return add_readout(source, output_dir)
     out = output_folder(output_dir)
     with launched(out) as launch:                                # loading towers takes a while: mistakes first
         on = pick_device(device or own_device())

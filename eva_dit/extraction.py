@@ -8,7 +8,6 @@ __all__ = []
 # %% ../nbs/35_extraction.ipynb #69d7eff1
 import csv
 import hashlib
-import io
 import json
 import queue
 import threading
@@ -19,18 +18,17 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 from tqdm.auto import tqdm
 from .core import (Held, UserError, check_choice, check_space, disk_sentence, free_folder, held_signals,
                           read_json,
                           whole_file, write_json)
 from .launch import Launch, launched
-from .encoders import Encoder, centre_square, open_image
-from .store import (EmbeddingStore, dtypes, max_thumbnails, not_finite, record_shape, sha256, shard_name,
-                           thumbnail_side, write_manifest, write_shard, write_small_file)
+from .encoders import Encoder
+from .photographs import said_of, shown
+from .store import (EmbeddingStore, dtypes, not_finite, record_shape, sha256, shard_name, write_manifest,
+                           write_shard)
 from .sources import (Counted, Seen, assign_splits, image_bytes, load_image, share_or_names, split_of, taken)
 from .archives import open_images
 
@@ -247,47 +245,6 @@ def settle(job:Job, names:list):
                     [*info['rejected'], *twice], job.label)
 
 # %% ../nbs/35_extraction.ipynb #3432cde5
-def spread(items, n:int)->list:
-    "`n` of some items, evenly spread; all of them if there are fewer"
-    items = list(items)
-    return [items[i*len(items)//n] for i in range(n)] if len(items) > n else items
-
-def chosen_samples(names:list, infos:list, pieces:int=8)->dict: # piece -> {key: number of the sample}
-    "The samples that are to have a picture, from a few pieces, given all shards and their records"
-    there:dict = {split: {} for split in max_thumbnails}
-    number = 0
-    for name, info in zip(names, infos):
-        for s in info['samples']:
-            there[s['split']].setdefault(int(name.split('-')[1]), []).append((s['key'], number))
-            number += 1
-    chosen:dict = {}
-    for split, n in max_thumbnails.items():
-        few = {piece: there[split][piece] for piece in spread(there[split], pieces)}
-        for piece, key, i in spread([(p, *sample) for p, samples in few.items() for sample in samples], n):
-            chosen.setdefault(piece, {})[key] = i
-    return chosen
-
-def small_picture(data)->Tensor: # uint8 (side, side, 3); None if it cannot be read any more
-    "The middle of an image, small"
-    data = image_bytes(data)
-    if isinstance(data, str): return None
-    try: image = open_image(io.BytesIO(data))
-    except Exception: return None                    # whatever a decoder says: it is a picture less
-    return torch.from_numpy(np.array(centre_square(image, min(*image.size, thumbnail_side))))
-
-def pictures_of(job:Job, chosen:dict)->dict: # number of a sample in decimal -> picture
-    "Small pictures of some samples, read again from the source"
-    pictures = {}
-    for piece, numbers in chosen.items():
-        left = dict(numbers)
-        for sample, data in job.source.read(piece, job.shard_size):
-            number = left.pop(sample['key'], None)
-            picture = small_picture(data) if number is not None else None
-            if picture is not None: pictures[str(number)] = picture
-            if not left: break
-    return pictures
-
-# %% ../nbs/35_extraction.ipynb #92090b44
 def list_rejected(out:Path, infos)->Counter: # how many for each reason
     "Write `rejected.csv`"
     why:Counter = Counter()
@@ -321,9 +278,7 @@ def complete(job:Job, names:list, seen:Seen)->EmbeddingStore:
                  rejected=rejected, rejected_why=dict(sorted(why.items())), ignored=dict(sorted(seen.ignored.items())),
                  captions=sum(bool(s['caption']) for s in samples), read_as=source.choices, leaks=leaks_in(samples),
                  preprocessing='centre square, bicubic antialiased, transparency on white, own mean and deviation')
-    pictures = pictures_of(job, chosen_samples(names, infos))
-    files = dict(thumbnails=write_small_file(out, 'thumbnails', pictures)) if pictures else {}
-    write_manifest(out, names, files=files, **about)
+    write_manifest(out, names, more=lambda store: shown(store, source, job.shard_size), **about)
     for f in out.glob('piece-*.json'): f.unlink()
     return EmbeddingStore(out)
 
@@ -441,6 +396,7 @@ def summary(store:EmbeddingStore)->str: # of an extraction
     if m.get('rejected'):
         why = sorted(m.get('rejected_why', {}).items(), key=lambda x: -x[1])[:5]
         lines.append(f'  rejected: {", ".join(f"{n:,} {reason}" for reason, n in why)}; see rejected.csv')
+    if m.get('readout'): lines.append(f'  pictures: a readout of {said_of(m["readout"])}')
     if store.random_encoders():
         lines.append('  RANDOM ENCODER WEIGHTS: good for testing a DiT, meaningless as image embeddings')
     return '\n'.join(lines)

@@ -14,7 +14,10 @@ from fastcore.basics import patch
 from torch import Tensor
 from .core import UserError, check_choice
 from .encoders import Encoder
-from .store import dtypes, splits
+from .photographs import error_on, opened, small_picture, spread
+from .pictures import Readout, target_picture
+from .ridge import set_aside
+from .store import dtypes, max_thumbnails, splits
 from .sources import ImageFolder, load_image
 from .archives import open_images
 from .extraction import ahead, check_options, check_towers
@@ -43,6 +46,8 @@ class OnTheFly:
         self.sample, self.seed, self.workers = sample, seed, workers
         self.pool:ThreadPoolExecutor = None
         self.known_statistics:dict = None
+        self.known_pictures:dict = None
+        self.known_readout:Readout = None
         self.rejected:dict = {}
         self.samples, self.folder, self.grid = self.source.samples, self.source.root, eva.grid
         self.eva_dim, self.clip_dim = eva.dim, clip.dim
@@ -76,9 +81,15 @@ class OnTheFly:
         "Do the tokens come from random weights?"
         return self.eva.random or self.clip.random
 
-    def thumbnails(self)->dict: # none: a store has them
-        "For the interface"
-        return {}
+    def thumbnails(self)->dict: # number of a sample -> uint8 (rows, columns, 3)
+        "Small pictures of some of the samples, as a store has them"
+        if self.known_pictures is None: self.known_pictures = some_pictures(self)
+        return self.known_pictures
+
+    def readout(self)->Readout:
+        "The map from tokens to pixels, as a store has it, fitted on a sample"
+        if self.known_readout is None: self.known_readout = sample_readout(self)
+        return self.known_readout
 
 # %% ../nbs/37_on_the_fly.ipynb #0d7ef6ae
 @patch
@@ -161,3 +172,33 @@ def sample_statistics(source:OnTheFly)->dict:
         stats[f'{k}_mean'] = (x/n).float()
         stats[f'{k}_std'] = (xx/n - (x/n)**2).clamp_min(0).sqrt().float()
     return stats
+
+# %% ../nbs/37_on_the_fly.ipynb #8385166d
+def some_pictures(source:OnTheFly)->dict: # number of a sample -> uint8 (rows, columns, 3)
+    "Small pictures of some samples of each split"
+    numbers = [i for split, n in max_thumbnails.items() for i in spread(source.indices(split).tolist(), n)]
+    images = {i: opened(source.source.paths[source.samples[i]['key']]) for i in numbers}
+    return {i: small_picture(image) for i, image in images.items() if image is not None}
+
+def targets_of(source:OnTheFly, numbers:list)->dict: # number -> picture; without what cannot be read
+    "What a readout is to show for some samples"
+    images = {i: opened(source.source.paths[source.samples[i]['key']]) for i in numbers}
+    return {i: target_picture(image, source.eva.image_size, source.grid) for i, image in images.items() if image}
+
+def sample_readout(source:OnTheFly, most:int=256)->Readout:
+    "A readout, fitted on some of the training images"
+    numbers = torch.tensor(spread(source.indices('train').tolist(), most))
+    left_out = dict(zip(numbers.tolist(), set_aside(source.samples, numbers).tolist()))
+
+    def batches():
+        for part in numbers.split(source.batch_size):
+            targets = targets_of(source, part.tolist())
+            if not targets: continue
+            yield source.rows(list(targets))[0], torch.stack(list(targets.values())), \
+                torch.tensor([left_out[i] for i in targets])
+
+    readout = Readout.fit(batches(), source.statistics(), source.grid, store=source.identity(),
+                          tower=source.eva.fingerprint)
+    held = targets_of(source, spread(source.indices('held_out').tolist(), 64))
+    readout.about['psnr'] = error_on(source, readout, held)
+    return readout

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from .core import (Maybe, UserError, check_choice, disk_sentence, free_folder, read_json, require_hub,
                           whole_file, write_json)
 from .dit import DiTConfig, EvaDiT, check_weights
+from .families import families as families                  # a saved model may be called by one of their names
 from .models import Aligned, Gated, Model, named, nested, wrapped
 
 # %% ../nbs/15_saving.ipynb #d15ee263

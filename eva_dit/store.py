@@ -216,6 +216,7 @@ def write_manifest(folder, # of the store
                    cls:bool=True, # is CLS stored, in front?
                    *, grid, # rows and columns of the tokens
                    encoders:dict=None, # of eva and clip: a dict with name, weights, random_weights and fingerprint each
+                   more=None, # function of the store as it will be: what else its manifest says, such as `files`
                    **about # what else to record, such as source
                   )->dict: # the manifest
     "Add up the statistics of all shards, write `statistics.safetensors` and then `manifest.json`: the store is "
@@ -237,6 +238,7 @@ def write_manifest(folder, # of the store
                     eva_dim=E,
                     clip_dim=C, dtype=dtype, statistics=write_statistics(folder, sums, n_tokens), shards=entries,
                     **about)
+    if more: manifest |= more(EmbeddingStore(folder, manifest=manifest))
     with disk_sentence(folder): write_json(folder/'manifest.json', manifest)
     return manifest
 
@@ -320,10 +322,11 @@ class EmbeddingStore:
     "A folder of paired EVA and CLIP tokens, read by memory map"
     def __init__(self,
                  folder, # the store
-                 cls:bool=False # with the CLS token in front (257 tokens, `cls_patch`) or without (256, `patch_only`)?
+                 cls:bool=False, # with the CLS token in front (257 tokens, `cls_patch`) or without (256, `patch_only`)?
+                 manifest:dict=None # of a store that is not finished yet
                 ):
         self.folder, self.cls = Path(folder or ''), cls
-        self.manifest = m = read_manifest(self.folder)
+        self.manifest = m = manifest or read_manifest(self.folder)
         self.has_cls = m.get('cls') is not False
         if cls and not self.has_cls:
             raise UserError(f'{folder} holds no CLS tokens, so cls_patch is not possible; use --training_mode '
@@ -416,17 +419,18 @@ def wrong_files(folder:Path, manifest:dict, progress:bool=False)->list: # senten
 max_thumbnails = dict(held_out=256, train=64)                 # pictures of a split, at most
 thumbnail_side = 128                                          # pixels of the longest side, at most
 
-def write_small_file(folder, name:str, tensors:dict)->str: # its checksum, which belongs into the manifest's `files`
+def write_small_file(folder, name:str, tensors:dict, words=None)->str: # its checksum, for the manifest's `files`
     "Write `name.safetensors` into a store"
     path = Path(folder)/f'{name}.safetensors'
-    with disk_sentence(path), whole_file(path) as tmp: save_file(tensors, tmp)
+    with disk_sentence(path), whole_file(path) as tmp: save_file(tensors, tmp, metadata=words)
     return sha256(path)
 
-def add_small_file(folder, name:str, tensors:dict):
-    "Add a small file, such as thumbnails, to a finished store, or replace it"
+def add_small_file(folder, name:str, tensors:dict, words:dict=None, **about):
+    "Add a small file, such as thumbnails, to a finished store, or replace it; `about` goes into the manifest"
     with locked(folder, 'is being changed'):
-        manifest = read_manifest(folder)
-        manifest['files'] = {**(manifest.get('files') or {}), name: write_small_file(folder, name, tensors)}
+        manifest = {**read_manifest(folder), **about}
+        checksum = write_small_file(folder, name, tensors, words)
+        manifest['files'] = {**(manifest.get('files') or {}), name: checksum}
         with disk_sentence(folder): write_json(Path(folder)/'manifest.json', manifest)
 
 def read_thumbnails(folder:Path, n:int)->dict: # number of a sample -> uint8 (rows, columns, 3)
