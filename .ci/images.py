@@ -1,6 +1,7 @@
-"""The pictures in nbs/images, made anew: python .ci/images.py [dit] [noise_to_photograph] [report] [dashboard]
+"""The pictures in nbs/images, made anew: python .ci/images.py [dit] [faults] [noise_to_photograph] [report] [dashboard]
 
     dit         the model and one of its blocks, drawn (a second)
+    faults      the first picture of 57_diagnosis, as it is saved there
     noise_to_photograph   the picture that the demo ends with: tokens on their way, as a linear read-out shows them
     report      what Chromium shows of the demo's report (a second, once there is a demo)
     dashboard   what Chromium shows of JupyterLab while a run on the demo's tokens is under way (minutes)
