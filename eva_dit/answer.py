@@ -137,10 +137,11 @@ def explained(name:str # of a check; an underscore may stand for a space
 
 # %% ../nbs/57a_answer.ipynb #fcc3a888
 def page(d:Diagnosis, # what was found
-         comparison:Comparison=None # with an earlier one
+         comparison:Comparison=None, # with an earlier one
+         able=None # `Capabilities`, if they were asked
         )->str: # HTML
     "A diagnosis as a page of its own"
     about = [f'{k.replace("_", " ")}: {v}' for k, v in d.about.items()]
     css = static_text('report.css') + static_text('diagnosis.css')
-    return rendered('diagnosis.html', d=d, comparison=comparison, lines=about, css=css,
+    return rendered('diagnosis.html', d=d, comparison=comparison, able=able, lines=about, css=css,
                     told={name: explained(name) for name in d.faults})

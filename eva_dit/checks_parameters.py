@@ -311,7 +311,7 @@ def dead_blocks(s, idle):
     return next((name for name in dead if name.rpartition('.')[0] in lively), '')
 
 # %% ../nbs/53c_checks_parameters.ipynb #bd138a66
-@check('time heard', 'each token of conditioning', 'own place')
+@check('time heard', 'each token of conditioning', 'own place', trains=True)
 def gradients(s):
     """A gradient reaches every parameter that matters
 
@@ -362,7 +362,7 @@ def cut_advice(s, names):
     return 'called, and the gradient is zero: a product with zero, a dead activation, round(), a hook left behind'
 
 # %% ../nbs/53c_checks_parameters.ipynb #e3fd725b
-@check('finite')
+@check('finite', trains=True)
 def same_randomness_backwards(s):
     """The backward pass meets the random numbers of the forward pass
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from .checks_learning import Case, Loop, built, workpiece
 from .models import failed
-from .step import Shown, Updates, Watch, joined, shown, tensors_of, whose
+from .step import Shown, Updates, Watch, held, joined, shown, tensors_of, whose
 from .subject import check, fact, fault, sound, unknown
 
 # %% ../nbs/54a_checks_recipe.ipynb #82e193ca
@@ -266,6 +266,7 @@ def gradients_of_this_step(s):
     if not isinstance(seen, Looked): return seen
     updates = seen.updates.found
     if not updates: return unknown('no optimizer of torch has stepped')
+    if not held(seen.model, seen.updates.optimizers).own: return unknown('optimizer holds comes first')
     wrong = gradients_wrong(updates)
     if wrong: return fault(None, *wrong)
     return sound(None, f'{len(updates)} steps of the optimizer, each with what its backward passes have added')

@@ -27,6 +27,7 @@ from .metrics import (Counted, Structure, Summary, cost_plan, image_scores, scor
                              ways)
 from .sampling import noise, predict_clean, sample, solvers
 from .ridge import with_one
+from .seen import Pixels, Seen, add_pixels, colors_of, seen_of, worth_seeing
 from .store import EmbeddingStore, splits
 
 # %% ../nbs/51_evaluation.ipynb #a8879322
@@ -98,7 +99,7 @@ class Work:
 
     def __post_init__(self):
         self.base = {k: x if k in ('pooled', 'numbers') else x.to(self.subject.device) for k, x in self.base.items()}
-        self.white = Standardiser(self.base['mean'], self.base['std'])
+        self.white, self.pixels = Standardiser(self.base['mean'], self.base['std']), Pixels(self.store)
         self.ridge_in_basis = self.base['ridge'] @ self.base['basis']
         self.ways = [way for way in ways if way != 'mlp' or self.mlp]
         self.tokens = self.store.grid[0]*self.store.grid[1] + self.store.cls        # N
@@ -187,6 +188,9 @@ def measure(work:Work, batch:Batch,
     tokens = token_cosine(space.decode(outs['dit_ode']), space.decode(batch.true))                      # (B, N)
     found.update(index=batch.index, map=tokens[:, -rows*columns:].unflatten(1, (rows, columns)),
                  velocity=velocity_similarities(work, batch), **noise_left(work, outs['dit_ode'], batch))
+    shown = [space.decode(out) for out in (*outs.values(), batch.true)] if work.pixels.readout else []
+    pixels = work.pixels.errors(work.images.numbers[batch.index], shown)        # (B, ways + 1), dB
+    if pixels is not None: found['pixels'] = pixels
     return {name: x.cpu() for name, x in found.items()}
 
 # %% ../nbs/51_evaluation.ipynb #c546c67d
@@ -280,6 +284,7 @@ def sum_up(work:Work,
     summary, gallery = Summary(work.images.groups, work.ways), found['gallery']
     metrics, intervals = summary.metrics, summary.metrics['intervals']
     summary.add_scores(found['every'])
+    if 'pixels' in found['every']: add_pixels(summary, found['every']['pixels'])
     means, intervals['velocity_similarity'] = summary.curve(found['every']['velocity'], ('model', 'trivial', 'linear'))
     metrics['velocity_similarity'] = dict(t=list(work.settings.times), **means)
     true, *outs = gallery['pooled'].unbind(1)
@@ -305,22 +310,16 @@ def sum_up_probes(work:Work, probes:dict, summary:Summary):
                                      denoising=dict(t=starts, **denoised), quality_cost=costs)
 
 # %% ../nbs/51_evaluation.ipynb #1c26287f
-def token_pictures(work:Work,
-                   similarity:Tensor # EVA similarity of each image, (n,)
-                  )->dict: # worst, median, best -> dict of number, true and generated, (rows, columns, 3), bytes
-    "True and generated tokens of three images as colors"
-    order, (rows, columns) = similarity.argsort(), work.store.grid
-    batch = load(work, order[torch.tensor([0, len(order)//2, len(order) - 1])])
-    drawn = work.sample(batch.cond, batch.x_0)
-    true, made = (work.white.encode(x)[:, -rows*columns:] for x in (batch.true, drawn))
-    center = true.mean((0, 1))
-    axes = torch.linalg.svd((true - center).flatten(0, 1), full_matrices=False).Vh[:3].T                # (E, 3)
-    true, made = (true - center) @ axes, (made - center) @ axes
-    low, high = torch.quantile(true.flatten(0, 1), torch.tensor([.02, .98], device=true.device), 0)
-    true, made = ((((x - low)/(high - low).clamp_min(1e-6)).clamp(0, 1)*255).byte() for x in (true, made))
-    true, made = (x.unflatten(1, (rows, columns)).cpu() for x in (true, made))
-    names = 'worst', 'median', 'best'
-    return {w: dict(number=int(i), true=a, generated=b) for w, i, a, b in zip(names, batch.index, true, made)}
+def look(work:Work,
+         similarity:Tensor, # EVA similarity of each image, (n,)
+         errors:dict # way -> dB; empty if that was not measured
+        )->tuple: # `Seen`; and of worst, median and best image the tokens as colors
+    "A few images, as a report shows them"
+    chosen = worth_seeing(similarity, work.pixels.known(work.images.numbers))
+    batch = load(work, torch.tensor(list(chosen.values())))
+    outs = answers(work, batch)
+    seen = seen_of(work, batch, outs, list(chosen), errors)
+    return seen, colors_of(work, batch, outs, seen)
 
 # %% ../nbs/51_evaluation.ipynb #fc825e2e
 @dataclass(repr=False)
@@ -329,8 +328,9 @@ class Evaluation:
     metrics: dict               # everything in metrics.json
     per_image: list             # a dict for each image
     maps: Tensor                # (n, rows, columns): similarity of each token of dit_ode, CLS left out
-    pictures: dict              # worst, median, best -> number, and tokens as colors, (rows, columns, 3)
+    pictures: dict              # worst, median, best -> number, photograph, tokens as colors, (rows, columns, 3)
     history: list               # records of the run's log
+    seen: Seen = None           # some images, as a report shows them
 
     def _repr_html_(self): return table_of(self.metrics)._repr_html_()
 
@@ -411,8 +411,8 @@ def summed_up(work:Work, # what was measured with
              random_encoders=store.random_encoders(), store=store.identity(), store_folder=str(store.folder),
              same_store_as_training=ckpt is None or ckpt.state['store'] == store.identity(),
              versions=dict(python=platform.python_version(), torch=torch.__version__, eva_dit=eva_dit.__version__))
-    pictures = token_pictures(work, every['eva_similarity'][:, 0])
-    return Evaluation(m, rows_of(work, found), every['map'], pictures, history)
+    seen, pictures = look(work, every['eva_similarity'][:, 0], m.get('psnr', {}))
+    return Evaluation(m, rows_of(work, found), every['map'], pictures, history, seen)
 
 @torch.no_grad()
 def evaluate(model, # a `Checkpoint`; or any module, called as model(x_t, t, cond) -> (B, N, E)

@@ -38,7 +38,8 @@ def add_readout(source, folder):
     "Give a finished store what it needs to show pictures, and say so"
     if not folder: raise UserError('Say which store is to get a readout with --output_dir.')
     store = add_photographs(folder, source)
-    print(f'{folder}: a readout of {said_of(store.manifest["readout"])}; {len(store.thumbnails()):,} small photographs.')
+    n = len(store.thumbnails())
+    print(f'{folder}: a readout of {said_of(store.manifest["readout"])}; {n:,} small photographs.')
 
 # %% ../nbs/36_extract.ipynb #5e10cd47
 def look_at_weights(eva_model, # as for `eva_dit_extract`, and so are the others

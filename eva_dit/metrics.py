@@ -333,10 +333,10 @@ def table_of(m:dict # metrics
             )->Table:
     "Ways and measures, as far as they were measured"
     more = dict(variance_ratio='variance ratio', image_r1='image R@1', token_r1='token R@1', caption_r1='caption R@1',
-                zero_shot='zero-shot')
+                zero_shot='zero-shot', psnr='pixels, dB')
     columns = {**measures, **{k: title for k, title in more.items() if k in m}}
     rows = {title: [m[k][way] for k in columns] for way, title in ways.items() if way in m['eva_similarity']}
-    if 'text' in m: rows['true tokens'] = [m[k].get('true') for k in columns]
+    if 'text' in m or 'psnr' in m: rows['true tokens'] = [m[k].get('true') for k in columns]
     ends = {ways[way]: (e['low'], e['high']) for way, e in m['intervals']['eva_similarity'].items()}
     return Table(list(columns.values()), rows, ends)
 

@@ -110,6 +110,14 @@ class Table:
             best.add((max(known, key=known.__getitem__), i))
         return best
 
+    def text(self,
+             x:float, # a number of the table, or None
+             i:int # of its column
+            )->str:
+        "Three decimals, but one for decibels"
+        if x is None: return ''
+        return f'{x:.1f}' if self.columns[i].endswith('dB') else f'{x:.3f}'
+
     def _repr_html_(self): return rendered('table.html', table=self)
 
     def __repr__(self): return str(self)
@@ -118,7 +126,7 @@ class Table:
         width, widths = max(map(len, self.rows)), [max(9, len(title)) + 2 for title in self.columns]
         lines = [' '*width + ''.join(f'{t:>{w}}' for t, w in zip(self.columns, widths)) + '   EVA similarity, 95 %']
         for title, row in self.rows.items():
-            line = f'{title:<{width}}' + ''.join(' '*w if x is None else f'{x:{w}.3f}' for x, w in zip(row, widths))
+            line = f'{title:<{width}}' + ''.join(f'{self.text(x, i):>{w}}' for i, (x, w) in enumerate(zip(row, widths)))
             if title in self.intervals: line += f'{self.intervals[title][0]:12.3f} to {self.intervals[title][1]:.3f}'
             lines.append(line)
         return '\n'.join(lines)
@@ -142,5 +150,5 @@ def draw_table(sentence:str, # above it
         ax.text(.2, y, plain(title, 60), size=9)
         for j, x in enumerate(row):
             weight = 'bold' if (title, j) in table.best else 'normal'
-            if x is not None: ax.text(left + step*(j + .85), y, f'{x:.3f}', ha='right', size=9, weight=weight)
+            ax.text(left + step*(j + .85), y, table.text(x, j), ha='right', size=9, weight=weight)
     return fig

@@ -74,8 +74,8 @@ max_readout = 1000                                   # training images that a re
 @dataclass
 class Shown:
     "What a store is to show: small files by name, as tensors and words, and what its manifest says of the readout"
-    files: dict = field(default_factory=dict)
-    readout: dict = None
+    files: dict = field(default_factory=dict)       # name -> tensors and words
+    readout: dict = None                            # how good it is; None if there is none
 
 def look(store:EmbeddingStore, # finished or not
          source, # of its images

@@ -117,7 +117,7 @@ def fit(cls:Readout,
         grid:tuple, # rows and columns of tokens
         **about # for the record, such as store and tower
        )->Readout:
-    "A readout in closed form, in one pass; its strength is the best for the images left out"
+    "A readout in closed form, in one pass; the strongest one that is best, within 1 %, for the images left out"
     space, n = Standardiser(statistics['eva_mean'], statistics['eva_std']), grid[0]*grid[1]
     fitted, check, images, shape = RidgeSums(), RidgeSums(), 0, None
     for tokens, pictures, left_out in batches:
@@ -127,7 +127,9 @@ def fit(cls:Readout,
             if part.any(): sums.add(x[part], y[part])
     if not images: raise UserError('There is no image to fit a readout on.')
     chosen = 1e-4
-    if fitted.n and check.n: chosen = min(strengths, key=lambda s: check.error(fitted.solve(s)))
+    if fitted.n and check.n:
+        errors = {s: check.error(fitted.solve(s)) for s in strengths}
+        chosen = max(s for s, error in errors.items() if error <= 1.01*min(errors.values()))
     weights = (fitted + check).solve(chosen).half().float()
     return Readout(weights, space.mean, space.std, grid, shape, dict(about, images=images, strength=chosen))
 
@@ -329,8 +331,9 @@ class Viewer:
     def labels(self)->list:
         "The names of the images, and whether the photograph is missing"
         some = any(p is not None for p in self.photographs)
+        short = [key if len(key) < 24 else f'...{key[-20:]}' for key in self.keys]
         return [key if not some or p is not None else f'{key} (no photograph: true tokens)'
-                for key, p in zip(self.keys, self.photographs)]
+                for key, p in zip(short, self.photographs)]
 
     @property
     def caption(self)->str:

@@ -15,9 +15,10 @@ from torch.distributed.tensor import DTensor
 from .baselines import evenly
 from .core import UserError
 from .flow import Flow, token_cosine
-from .runs import spaces_of
+from .runs import RunLog, spaces_of
 from .sampling import noise, sample
 from .step import arguments, held
+from .training_pictures import Drawing, forget_pictures
 
 # %% ../nbs/47_probe.ipynb #ff92cc8d
 @contextlib.contextmanager
@@ -209,6 +210,7 @@ class Probe:
                  clip:float=None, # the norm that the loop clips gradients to: do they arrive so?
                  together:bool=False, # is there a probe in every process? Then replicas are compared
                  every:int=200, # steps from one look at the loop to the next
+                 log:RunLog=None, # of the loop: then `probe(model, step)` draws pictures into its folder
                  strict:bool=False # raise a `UserError` at the first finding
                 ):
         numbers = evenly(store.indices('held_out'), images)
@@ -217,13 +219,16 @@ class Probe:
         self.spaces, self.flow = spaces_of(store.statistics(), token_space), flow or Flow()
         B, N, E = self.eva.shape
         self.x_0, self.steps, self.strict = noise(B, N, E, seed=0), steps, strict
+        self.log, self.drawing = log, Drawing(store, numbers, self.spaces) if log else None
+        if log and log.step is not None: forget_pictures(log.folder, log.step)                  # it is resumed
         self.guard = None if optimizer is None else Guard(optimizer, average, clip=clip, together=together,
                                                                   every=every)
         self.findings = self.guard.findings if self.guard else []
         self.best_gain = 0.
 
     def __call__(self,
-                 model:nn.Module # called as model(x_t, t, cond) -> (B, N, E)
+                 model:nn.Module, # called as model(x_t, t, cond) -> (B, N, E)
+                 step:int=None # of the loop, for the picture of this step
                 )->dict: # velocity_similarity, eva_similarity; findings, if there are any
         "Measure; the model, its gradients and the random numbers stay as they are"
         device = next((p.device for p in model.parameters()), 'cpu')
@@ -233,6 +238,8 @@ class Probe:
         with at_rest(model):
             found:dict = dict(velocity_similarity=self.velocity_similarity(model, x_0, x_1, cond))
             drawn = sample(model, self.flow, cond, x_0, steps=self.steps, solver='midpoint')
+            if self.drawing and step is not None:
+                self.drawing.keep(self.log.folder, step, self.drawing.generated(model, self.flow, device))
         found['eva_similarity'] = token_cosine(eva_space.decode(drawn), eva).mean().item()
         if self.guard: self.guard.check(model)
         if self.findings: found['findings'] = list(self.findings)

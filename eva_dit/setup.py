@@ -33,6 +33,7 @@ from .models import named, nested, takes, wrapped
 from .runs import spaces_of
 from .saving import description
 from .store import EmbeddingStore
+from .training_pictures import Pictures
 from .training import Callback
 
 # %% ../nbs/44_setup.ipynb #ea5596f0
@@ -173,7 +174,7 @@ class Work:
                   trainer # that is about to train
                  )->list:
         "What comes with each step"
-        return usual_callbacks(trainer) + ([Track(trainer)] if trainer.config.tracker else [])
+        return [*usual_callbacks(trainer), Pictures()] + ([Track(trainer)] if trainer.config.tracker else [])
 
 def choose_images(work:Work, # so far
                   config # the settings of a run
