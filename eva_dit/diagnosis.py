@@ -215,13 +215,12 @@ class Examination:
     def check(self, name)->Check:
         "A check as a line of the table"
         found = self.ask(name)
-        advice, faults = found.advice, [n for n, f in self.found.items() if f.verdict == 'fault']
-        causes = [n for n in faults if not checks[n].symptom]
-        if name in faults and checks[name].symptom and causes:
-            advice = f'first {", ".join(causes)}, above; then {advice}'
+        symptom = found.verdict == 'fault' and checks[name].symptom
+        causes = [n for n, f in self.found.items() if symptom and f.verdict == 'fault' and not checks[n].symptom]
+        first = f'first {", ".join(causes)}, above; then ' if causes else ''
         reasons = [a.reason for a in self.met[name]] if found.verdict == 'accepted' else []
-        return Check(name, meaning(name), found.verdict, found.evidence, advice, found.value, self.seconds[name],
-                     found.names, '; '.join(reasons))
+        return Check(name, meaning(name), found.verdict, found.evidence, first + found.advice, found.value,
+                     self.seconds[name], found.names, '; '.join(reasons))
 
 def unmet(e:Examination # that has asked its checks
          )->list: # of sentences
