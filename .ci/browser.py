@@ -144,7 +144,7 @@ def xrange(page, panel):
 def status(page): return page.evaluate('() => document.querySelector(".eva-status")?.innerText || ""')
 def phase(page): return page.evaluate('() => document.querySelector(".eva-phase")?.innerText || ""')
 def said(page): return page.evaluate('() => document.querySelector(".eva-said")?.innerText || ""')
-def foot(page): return page.evaluate('() => document.querySelector(".eva-foot")?.innerText || ""')
+def foot(page): return page.evaluate('() => [...document.querySelectorAll(".eva-foot")].map(e => e.innerText).join("\\n")')
 def drawn(page): return page.evaluate('() => [...document.querySelectorAll(".js-plotly-plot .main-svg")].length')
 
 misfits = """() => [...document.querySelectorAll('.eva-cell')].filter(c => c.querySelector('.js-plotly-plot .main-svg'))

@@ -264,8 +264,10 @@ class Chart(anywidget.AnyWidget):
     feeding = traitlets.Bool(False).tag(sync=True)          # is somebody at work behind it?
     n = traitlets.Int(0).tag(sync=True)                     # number of the last drawing
 
-    def __init__(self, *panels): # of `panel`
-        super().__init__(spec=dict(panels=list(panels)))
+    def __init__(self, *panels, # of `panel`
+                 legend=() # of `trace`: names that belong to all panels
+                ):
+        super().__init__(spec=dict(panels=list(panels), legend=list(legend)))
         self.view, self.drawn, self.sent = None, 0, 0.      # first and last step that the reader has zoomed to
         self.on_msg(self.heard)
 
@@ -348,6 +350,7 @@ def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in 
     curves = [t for t in p['traces'] if t.get('type') is None]
     for t in p['traces']:
         if t.get('type') == 'heatmap': draw_map(chart, image, t, box)
+        if t.get('type') == 'bar': draw_bars(chart, draw, t, box)
     pairs = [(chart[t['x']], chart[t['y']]) for t in curves]
     x0, x1, y0, y1 = limits_of(pairs, p.get('range'))
     if not any(len(y) for _, y in pairs): return
@@ -362,6 +365,15 @@ def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in 
         points = points[np.isfinite(points).all(1)]
         faint = t.get('opacity') is not None
         draw.line([tuple(point) for point in points], edge if faint else t['color'], 2 if faint else 4)
+
+def draw_bars(chart, draw, t:dict, box:tuple):
+    "Bars from left to right, each with its name"
+    left, top, right, bottom = box
+    lengths, each = chart[t['x']], (bottom - top)/len(t['labels'])
+    for k, (length, color, name) in enumerate(zip(lengths, t['colors'], t['labels'])):
+        y = top + each*k
+        draw.rectangle((left, y + .15*each, left + length/max(lengths.max(), 1e-9)*(right - left), y + .85*each), color)
+        draw.text((left + 8, y + each/2), name, ink, font(22), anchor='lm')
 
 def draw_map(chart, image, t:dict, box:tuple):
     "A map, as wide as its panel"

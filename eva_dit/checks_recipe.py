@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 from .checks_learning import Case, Loop, built, workpiece
+from .core import UserError
 from .models import failed
-from .step import Shown, Updates, Watch, joined, shown, tensors_of, whose
+from .step import Shown, Updates, Watch, held, joined, shown, tensors_of, whose
 from .subject import check, fact, fault, sound, unknown
 
 # %% ../nbs/54a_checks_recipe.ipynb #82e193ca
@@ -119,7 +120,8 @@ def looked(s):
     "What was seen; or the reason why nothing can be said"
     if s.recipe.training is None: return unknown('no training step was given')
     if s.reason: return unknown(s.reason)
-    return look(s)
+    try: return look(s)
+    except UserError: return unknown('training runs comes first')                   # which says what it is
 
 def rows_of(s):
     "The table of what was shown, and all that was seen; or a reason, and None"
@@ -131,8 +133,10 @@ def rows_of(s):
 @check('shapes', trains=True)
 def training_runs(s):
     "Training steps can be made, and call the model that they are given"
-    seen = looked(s)
-    if not isinstance(seen, Looked): return seen
+    if s.recipe.training is None: return unknown('no training step was given')
+    if s.reason: return unknown(s.reason)
+    try: seen = look(s)
+    except UserError as e: return fault(0, str(e), 'training(model) returns a step or a Loop')
     n = len(seen.tables)
     if seen.failed: return fault(n, seen.failed, 'the step is called with tokens (B, N, E) and conditioning (B, M, C); '
                                  'wrap it in a function of these two that knows all else')
@@ -266,6 +270,7 @@ def gradients_of_this_step(s):
     if not isinstance(seen, Looked): return seen
     updates = seen.updates.found
     if not updates: return unknown('no optimizer of torch has stepped')
+    if not held(seen.model, seen.updates.optimizers).own: return unknown('optimizer holds comes first')
     wrong = gradients_wrong(updates)
     if wrong: return fault(None, *wrong)
     return sound(None, f'{len(updates)} steps of the optimizer, each with what its backward passes have added')

@@ -62,8 +62,7 @@ def worth_seeing(similarity:Tensor, # of the images, (n,)
                 )->dict: # word -> place of an image
     "The worst, the median and the best image, and three by chance, with a photograph if possible"
     order = similarity.argsort()
-    found = dict(worst=order[0], median=order[len(order)//2], best=order[-1])
-    found = {word: int(place) for word, place in found.items()}
+    found = dict(worst=int(order[0]), median=int(order[len(order)//2]), best=int(order[-1]))
     others = torch.randperm(len(order), generator=torch.Generator().manual_seed(0)).tolist()
     others = [i for i in others if i not in found.values()]
     others.sort(key=lambda i: not known[i])                                     # stable: still by chance

@@ -151,7 +151,7 @@ def pulled(pull:Tensor, # (R, N, E)
     left = y - (found*unit).sum(1)
     fit = 1 - left.square().sum(1)/y.square().sum(1).clamp_min(1e-300)
     a, b = (found/size.clamp_min(1e-30))[:, :2, 0].T
-    weight = torch.where(b.abs() > .3*a.abs(), b.abs(), a.abs())
+    weight = torch.where(b.abs() > .05*a.abs(), b.abs(), a.abs())
     scale = torch.maximum(a.abs(), b.abs()).clamp_min(1e-300)
     return a/scale, b/scale, fit, weight
 

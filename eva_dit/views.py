@@ -34,9 +34,10 @@ class View:
     "A chart with controls, and a thread that draws; subclasses say where records come from"
     title = 'eva_dit'
     def __init__(self, key, # of the run: a view of the same kind and run takes the place of the earlier one
-                 *panels # of `panel`
+                 *panels, # of `panel`
+                 legend=() # of `trace`: names that belong to all panels
                 ):
-        self.key, self.chart, self.handle = (type(self).__name__, str(key)), Chart(*panels), None
+        self.key, self.chart, self.handle = (type(self).__name__, str(key)), Chart(*panels, legend=legend), None
         self.problem = self.trace = ''                          # what failed
         self.lock, self.wake, self.closed, self.thread = threading.RLock(), threading.Event(), False, None
         self.drawn, self.told, self.before = None, 0., ''       # what was drawn, when was told, the phase then

@@ -21,8 +21,7 @@ function fetchPlotly(model) {
     shared.asked = performance.now();
     tell(model, { need: 'plotly' });
   };
-  model.on('msg:custom', heard);
-  ask();
+  model.on('msg:custom', heard); ask();
   const clock = setInterval(ask, 3000), end = () => { clearInterval(clock); model.off('msg:custom', heard) };
   shared.ready.then(end);
   return end;
@@ -39,7 +38,7 @@ function themeOf(el) {
 // What plotly is given for one panel
 const line = 'rgba(128,128,128,.22)';
 function traceOf(t, arrays, theme, ends, faint) {
-  const color = Array.isArray(t.color) ? t.color.map(theme.shade) : theme.shade(t.color || '#0072B2');
+  const color = theme.shade(t.color || '#0072B2');
   const out = { name: t.name, type: t.type || 'scatter', opacity: faint ? .12 : t.opacity ?? 1, hovertemplate: t.silent ? undefined : t.hover,
     hoverinfo: t.silent ? 'skip' : undefined, cliponaxis: t.clip ?? true, ...(t.right ? { yaxis: 'y2' } : {}) };
   const [x, y, z] = ['x', 'y', 'z'].map(k => arrays[t[k]] || []);
@@ -48,7 +47,7 @@ function traceOf(t, arrays, theme, ends, faint) {
     return { ...out, x, y, z: rows, colorscale: 'Cividis', zmin: t.zmin, zmax: t.zmax, hoverongaps: false,
       colorbar: { thickness: 8, outlinewidth: 0, xpad: 6, tickfont: { size: 10 }, nticks: 5, len: 1.08 } };
   }
-  if (t.type === 'bar') return { ...out, x, y: t.labels, orientation: 'h', marker: { color } };
+  if (t.type === 'bar') return { ...out, x, y: t.labels, orientation: 'h', marker: { color: t.colors.map(theme.shade) } };
   if (t.fill) return { ...out, x, y, mode: 'lines', fill: 'toself', fillcolor: color, opacity: .15, line: { width: 0 }, hoverinfo: 'skip' };
   return { ...out, x: t.across && y.length ? ends : x, y: t.across && y.length ? [y[0], y[0]] : y, mode: t.mode || 'lines',
     line: { color, width: t.width ?? 2, dash: t.dash }, marker: { color, size: t.size ?? 4, symbol: t.symbol, line: { color, width: t.symbol ? 2 : 0 } } };
@@ -71,7 +70,7 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
       ...(panel.reversed ? { autorange: 'reversed' } : {}), ...(ticks ? { tickvals: ticks[0], ticktext: ticks[1] } : {}) } };
   if (panel.square) layout.yaxis.scaleanchor = 'x';
   const second = panel.traces.find(t => t.right);
-  if (second) layout.yaxis2 = { ...axis, overlaying: 'y', side: 'right', showgrid: false, rangemode: 'tozero', tickformat: '.2', tickfont: { size: 11, color: theme.shade(second.color) } };
+  if (second) layout.yaxis2 = { ...axis, overlaying: 'y', side: 'right', showgrid: false, rangemode: 'tozero', tickformat: '.1f', tickfont: { size: 11, color: theme.shade(second.color) } };
   const edges = Object.keys(panel.words || {}).map(Number).sort((a, b) => a - b);
   edges.forEach((v, i) => {
     layout.shapes.push({ type: 'rect', xref: 'paper', x0: 0, x1: 1, y0: v, y1: edges[i + 1] ?? 1, layer: 'below', line: { width: 0 }, fillcolor: '#009E73', opacity: .05*(i + 1) });
@@ -87,7 +86,7 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
 
 function render({ model, el }) {
   el.classList.add('eva-chart');
-  const root = make('div', 'eva-status', undefined, el), grid = make('div', 'eva-grid', undefined, el), foot = make('div', 'eva-foot', undefined, el);
+  const [root, top, keys, grid, foot] = ['status', 'foot', 'sub', 'grid', 'foot'].map(name => make('div', `eva-${name}`, undefined, el));
   const status = statusLine(model, root), picture = make('div', 'eva-cell eva-pictures', undefined, grid), showPicture = pictures(model, picture);
   let Plotly, cells = [], view = null, resets = 0, bright = null, waiting = false, drawing = false, again = false, ended = false, heard = performance.now(), cell;
   const hidden = new Set(), linked = () => cells.filter(c => c.panel.linked);
@@ -107,11 +106,11 @@ function render({ model, el }) {
   };
   const seen = new IntersectionObserver(all => { for (const e of all) e.target.cell.near = e.isIntersecting; later() }, { rootMargin: '200px' });
 
-  const legend = (c, live, theme) => {
-    c.sub.replaceChildren();
-    if (c.panel.note) make('span', 'eva-unit', c.panel.note, c.sub);
-    for (const t of c.panel.traces.filter(t => t.legend)) {
-      const value = live.values?.[t.id], b = make('button', hidden.has(t.name) ? 'eva-off' : '', `${t.name}${value ? ' ' + value : ''}`, c.sub);
+  const legend = (sub, traces, note, live, theme) => {
+    sub.replaceChildren();
+    if (note) make('span', 'eva-unit', note, sub);
+    for (const t of traces.filter(t => t.legend)) {
+      const value = live.values?.[t.id], b = make('button', hidden.has(t.name) ? 'eva-off' : '', `${t.name}${value ? ' ' + value : ''}`, sub);
       b.style.color = theme.shade(t.color);
       b.title = 'click: hide or show; point: highlight';
       b.onclick = () => { hidden.has(t.name) ? hidden.delete(t.name) : hidden.add(t.name); bright = null; later() };
@@ -145,7 +144,7 @@ function render({ model, el }) {
 
   async function drawCell(c, arrays, live, theme, range, log) {
     const mine = c.panel.traces, filled = mine.some(t => (arrays[t.y] || []).length || (arrays[t.x] || []).length), width = Math.floor(c.box.clientWidth);
-    legend(c, live, theme);
+    legend(c.sub, mine, c.panel.note, live, theme);
     c.none.hidden = filled;
     c.plot.style.visibility = filled ? '' : 'hidden';
     if (!filled || width < 40) return;
@@ -164,14 +163,15 @@ function render({ model, el }) {
     try {
       const n = model.get('n'), live = model.get('live'), log = model.get('log'), theme = themeOf(el);
       const arrays = Object.fromEntries(Object.entries(model.get('arrays')).map(([k, v]) => [k, floats(v)])), range = view || rangeOf(arrays);
+      legend(keys, model.get('spec').legend || [], '', live, theme);
       const moved = c => c.wide && c.wide !== Math.floor(c.box.clientWidth);        // what is out of sight must fit, too
       for (const c of cells) if (Plotly && (c.near || moved(c))) await drawCell(c, arrays, live, theme, range, log);
       if (Plotly) { el.dataset.drawn = n; tell(model, { drawn: n }) }
-    } catch (e) { console.error(e); make('div', 'eva-problem', `The chart could not be drawn: ${e.message}`, foot) }
+    } catch (e) { console.error(e); make('div', 'eva-problem', `The chart could not be drawn: ${e.message}`, top) }
     finally { drawing = false; if (again) { again = false; later() } }
   }
   const later = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw) } };
-  const say = () => { status.draw(); status.below(model.get('status'), foot); age() };
+  const say = () => { status.draw(); status.below(model.get('status'), top, foot); age() };
   const age = () => {
     const quiet = Math.round((performance.now() - heard)/1000), dead = model.get('feeding') && quiet > 8, e = root.querySelector('.eva-age');
     if (!e) return;
@@ -184,9 +184,7 @@ function render({ model, el }) {
   for (const [name, f] of Object.entries(news)) model.on(name, f);
   build(); say(); showPicture();
   const size = new ResizeObserver(later), theme = new MutationObserver(later), clock = setInterval(age, 1000), scheme = matchMedia('(prefers-color-scheme: dark)');
-  size.observe(el);
-  theme.observe(document.body, { attributes: true });
-  scheme.addEventListener('change', later);
+  size.observe(el); theme.observe(document.body, { attributes: true }); scheme.addEventListener('change', later);
   requestAnimationFrame(() => { cell = el.closest('.jp-OutputArea-child')?.previousElementSibling; cell?.querySelector('img') && cell.classList.add('eva-still') });
   const end = fetchPlotly(model);
   shared.ready.then(p => { Plotly = p; later() });

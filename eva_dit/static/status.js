@@ -33,14 +33,15 @@ function statusLine(model, root) {
       make('b', '', value, chip);
     }
   };
-  const below = (s, foot) => {
+  const below = (s, top, foot) => {                    // what went wrong above the panels, the rest below
+    top.replaceChildren();
     foot.replaceChildren();
     if (s.problem) {
-      const p = make('div', 'eva-problem', undefined, foot);
+      const p = make('div', 'eva-problem', undefined, top);
       make('b', '', s.problem, p);
       if (s.trace) { const d = make('details', '', undefined, p); make('summary', '', 'trace', d); make('pre', '', s.trace, d) }
     }
-    for (const [kind, text] of s.notes || []) make('div', `eva-note eva-${kind}`, text, foot);
+    for (const [kind, text] of s.notes || []) make('div', `eva-note eva-${kind}`, text, kind === 'finding' ? top : foot);
   };
   return { draw, below };
 }
