@@ -22,7 +22,7 @@ steps_to_look, seconds_to_look = 24, 60.
 @dataclass
 class Looked:
     "What some steps of a recipe have shown, pulled and moved"
-    loop: Loop
+    loop: Loop                                      # that the recipe has made
     model: nn.Module                                # that the recipe was given, a copy
     x_1: Tensor                                     # the batch, (n, N, E)
     cond: Tensor                                    # (n, M, C)
@@ -98,7 +98,9 @@ def look(s:Case # whose recipe is looked at; the network is copied
     seen.note_average()
     return seen
 
-def one_step(seen, k):
+def one_step(seen:Looked, # what is written to
+             k:int # number of the step
+            )->bool:
     "One step, written down; False if it failed"
     before, updates = epoch_of(seen.loop.schedule), len(seen.updates.found)
     with Watch(seen.model) as calls:
@@ -110,7 +112,8 @@ def one_step(seen, k):
         seen.epochs.append((epoch_of(seen.loop.schedule) - before, len(seen.updates.found) - updates))
     return True
 
-def epoch_of(schedule):
+def epoch_of(schedule # of torch, maybe wrapped
+            ): # a number, or None
     "How far a scheduler of torch has come; None if there is none"
     while hasattr(schedule, 'scheduler'): schedule = schedule.scheduler              # accelerate wraps it
     return getattr(schedule, 'last_epoch', None)
@@ -388,7 +391,9 @@ def go_on(seen:Looked, # a loop that was looked at
             if c.learns and len(seen.nulls) < 64: note_null(seen, c)
     return most
 
-def note_null(seen, c):
+def note_null(seen:Looked, # what is written to
+              c # a `Call`
+             ):
     "What a call shows in place of a conditioning, if it does"
     owner = whose(c.cond, seen.cond, c.drop)
     if c.cond is None: seen.nulls.append(None)

@@ -164,7 +164,10 @@ def shown(calls:list, # of `Call`, those that learn
     tables = [row_by_row(c, x_1, cond) for c in calls if c.learns and c.x_t.shape[1:] == x_1.shape[1:]]
     return joined(tables) if tables else None
 
-def row_by_row(c, x_1, cond):
+def row_by_row(c:Call, # one call
+               x_1:Tensor, # the batch, (n, N, E)
+               cond:Tensor # its conditioning, (n, M, C)
+              )->Shown:
     "One call as a table"
     found = amounts(c.x_t, x_1)
     image = found.abs().argmax(1)
@@ -215,7 +218,9 @@ def apart(a:dict, # name to tensor
     "How far two sets of tensors are apart"
     return sum((a[n].double() - b[n].double()).square().sum().item() for n in a)**.5
 
-def cosine(a, b):
+def cosine(a:dict, # name to tensor
+           b:dict # likewise
+          )->float:
     "Between two sets of tensors; 0 if one is zero"
     size = (inner(a, a)*inner(b, b))**.5
     return inner(a, b)/size if size > 0 else 0.
