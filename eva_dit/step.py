@@ -178,9 +178,11 @@ def row_by_row(c:Call, # one call
     sample = torch.linspace(0, rest[0].numel() - 1, min(512, rest[0].numel()), device=rest.device).long()
     scaled = per_image(t, clean)*clean
     channels = torch.stack([(c.x_t*scaled).sum((0, 1)), scaled.square().sum((0, 1))])
+    mine = whose(c.cond, cond, c.drop)
+    used = pull.flatten(1).ne(0).any(1).cpu()
+    a, b, fit, weight = pulled(pull, data, rest, c.out.detach().float(), t)
     return Shown(torch.zeros_like(image), image, share, t.double().cpu(), rest.square().mean((1, 2)).sqrt().cpu(),
-                 rest.mean((1, 2)).cpu(), rest.flatten(1)[:, sample].cpu(), whose(c.cond, cond, c.drop),
-                 pull.flatten(1).ne(0).any(1).cpu(), *pulled(pull, data, rest, c.out.detach().float(), t),
+                 rest.mean((1, 2)).cpu(), rest.flatten(1)[:, sample].cpu(), mine, used, a, b, fit, weight,
                  pull.ne(0).any(0).cpu(), channels.cpu())
 
 def joined(tables:list # of `Shown`, at least one
