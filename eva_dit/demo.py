@@ -136,3 +136,4 @@ def eva_dit_demo(
     except KeyboardInterrupt: return print('\nGive the same command to go on from here.')       # finished work is kept: exit status 0
     print('', result, '', *remarks(result), f'\nDone in {(time.time() - start)/60:.1f} minutes.', sep='\n')
     for what, where in dict(run='run', metrics='evaluation/metrics.json', report='evaluation/report.html').items(): print(f'  {what:<8} {Path(output_dir)/where}')
+    print(f"  watch    watch({str(output_dir)!r}) in a notebook, or eva_dit_watch {output_dir} without one")
