@@ -231,4 +231,4 @@ def eva_dit_demo(
     places = dict(run='run', metrics='evaluation/metrics.json', report='evaluation/report.html',
                   picture='noise_to_photograph.png')
     for what, where in places.items(): print(f'  {what:<8} {Path(output_dir)/where}')
-    print(f"How it learned, in a notebook: from eva_dit.dashboard import watch; watch('{output_dir}')")
+    print(f"  watch    watch({str(output_dir)!r}) in a notebook, or eva_dit_watch {output_dir} without one")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import traitlets
 from fastcore.basics import patch
-from PIL import Image as Picture
+from PIL import Image as Picture, ImageDraw, ImageFont
 from .charts import Chart, heat, packed, panel, present, trace, write_page
 from .core import UserError
 from .dit import EvaDiT
@@ -186,8 +186,9 @@ def lay_out(self:EmbeddingInspector):
     self.maps = Tiles(grid=list(self.store.grid), chosen=[n//2 for n in self.store.grid])
     self.thumbs, self.found = Tiles(gallery=True), Tiles(gallery=True, chosen=[-1, 0])
     self.text, self.chart = w.HTML(), Chart(*inspector_panels())
-    rows = [w.Box(c) for c in ([self.split, self.page], [self.steps, self.solver, self.seed] + [self.guidance]*self.ours,
-                               [self.play, self.stop] + [self.block, self.head]*self.ours)]
+    sampler = [self.steps, self.solver, self.seed] + [self.guidance]*self.ours
+    way = [self.play, self.stop] + [self.block, self.head]*self.ours
+    rows = [w.Box(c) for c in ([self.split, self.page], sampler, way)]
     for row in rows: row.add_class('eva-controls')
     a, b, c = rows
     nearest = w.HTML('<b>Nearest images to the generated embedding, by mean token; click one</b>')
@@ -339,12 +340,13 @@ def facts(self:EmbeddingInspector)->str: # HTML
 def still(self:EmbeddingInspector)->bytes: # PNG
     "The pictures in a row, for a page without kernel"
     side, tiles = 150, self.pictures(min(self.stop.value, self.look.way.steps))
-    image = Picture.new('RGB', ((side + 8)*len(tiles), side), 'white')
+    image = Picture.new('RGB', ((side + 8)*len(tiles), side + 20), 'white')
     for k, t in enumerate(tiles):
         data = base64.b64decode(t['src'].partition(',')[2])
         with Picture.open(io.BytesIO(data)) as picture:
             small = picture.convert('RGB').resize((side, side), Picture.Resampling.NEAREST)
-        image.paste(small, (k*(side + 8), 0))
+        image.paste(small, (k*(side + 8), 20))
+        ImageDraw.Draw(image).text((k*(side + 8), 2), t['title'], '#1c1e21', ImageFont.load_default(13))
     out = io.BytesIO()
     image.save(out, 'PNG')
     return out.getvalue()

@@ -260,8 +260,8 @@ class RunReader:
         "The folder of the tokens"
         named = (self.config.get('config') or {}).get('chunked_embeddings_dir')
         if not isinstance(named, str): return None
-        places = [place/named for place in (Path(), *self.folder.resolve().parents[:2])]     # where training may have begun
-        return next((place for place in places if place.is_dir()), Path(named))
+        begun = Path(), *self.folder.resolve().parents[:2]                   # where training may have begun
+        return next((place/named for place in begun if (place/named).is_dir()), Path(named))
 
 # %% ../nbs/60a_run_charts.ipynb #8b979744
 @patch
