@@ -1,5 +1,5 @@
 "A real JupyterLab on loopback and a real Chromium: what the dashboard's browser tests stand on"
-import json, os, secrets, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import json, os, re, secrets, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +21,8 @@ def end(process):
     except ProcessLookupError: pass
 
 @contextmanager
-def server(command, folder, address, wait=60, probe=None):
-    "Run a server in a process group of its own, with a home of its own, until the block ends; yields its address"
+def server(command, folder, address=None, wait=60):
+    "Run a server in a process group of its own, with a home of its own, until the block ends; yields its address, which it may print itself"
     home = Path(tempfile.mkdtemp(prefix='home-'))
     env = {**os.environ, 'HOME': str(home), 'PYTHONPATH': os.pathsep.join([str(root), os.environ.get('PYTHONPATH', '')]), 'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'}
     for k in ('CONFIG_DIR', 'DATA_DIR', 'RUNTIME_DIR'): env[f'JUPYTER_{k}'] = str(home/k.lower())
@@ -30,17 +30,20 @@ def server(command, folder, address, wait=60, probe=None):
     for name, value in settings.items():
         plugin = home/'settings'/name; plugin.parent.mkdir(parents=True, exist_ok=True); plugin.write_text(json.dumps(value))
     with open(home/'log', 'w') as log: process = subprocess.Popen([str(c) for c in command], cwd=folder, env=env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def up():
+        "The address, once somebody answers there"
+        if address is None: return next(iter(re.findall(r'^http\S+', (home/'log').read_text(), re.M)), None)
+        try: urllib.request.urlopen(address, timeout=2).close()
+        except OSError: return None
+        return address
+
     try:
         until = time.time() + wait
-        while True:
-            try:
-                if probe: socket.create_connection(('127.0.0.1', probe), 2).close()      # a page that costs a kernel is not asked for just to see
-                else: urllib.request.urlopen(address, timeout=2).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.time() > until: raise RuntimeError(f'{command[0]} did not come up:\n{(home/"log").read_text()[-3000:]}')
-                time.sleep(.2)
-        yield address
+        while not (found := up()):
+            if process.poll() is not None or time.time() > until: raise RuntimeError(f'{command[0]} did not come up:\n{(home/"log").read_text()[-3000:]}')
+            time.sleep(.2)
+        yield found
     finally: end(process); shutil.rmtree(home, ignore_errors=True)
 
 @contextmanager
@@ -127,8 +130,30 @@ def toy_trainer(name, **kwargs):
     toy_store('store')
     return Trainer(TrainConfig('store', name, **{**dict(model_size='nano', batch_size=8, max_steps=20_000, warmup_steps=20, eval_every=100, log_every=2, resume=(Path(name)/'config.json').exists()), **kwargs}))
 '''
-points = '() => { const p = document.querySelector(".js-plotly-plot"); const t = p && p.data && p.data.find(t => t.meta == "loss"); return t && t.x ? t.x.length : 0 }'
-status = '() => { const s = document.querySelector(".eva-status"); return s ? s.innerText : "" }'
+plot = 'document.querySelector(".eva-panel-%s .js-plotly-plot")'
+def points(page, panel='loss', name=None):
+    "Points of the longest curve of a panel"
+    named = f'.filter(t => t.name == "{name}")' if name else ''
+    return page.evaluate(f'() => Math.max(0, ...({plot % panel}?.data || []){named}.map(t => t.x?.length || 0))')
+
+def xrange(page, panel):
+    "First and last step that a panel shows"
+    kind, ends = page.evaluate(f'() => [{plot % panel}.layout.xaxis.type, [...{plot % panel}.layout.xaxis.range]]')
+    return [round(10**x if kind == 'log' else x) for x in ends]
+
+def status(page): return page.evaluate('() => document.querySelector(".eva-status")?.innerText || ""')
+def phase(page): return page.evaluate('() => document.querySelector(".eva-phase")?.innerText || ""')
+def said(page): return page.evaluate('() => document.querySelector(".eva-said")?.innerText || ""')
+def foot(page): return page.evaluate('() => [...document.querySelectorAll(".eva-foot")].map(e => e.innerText).join("\\n")')
+def drawn(page): return page.evaluate('() => [...document.querySelectorAll(".js-plotly-plot .main-svg")].length')
+
+misfits = """() => [...document.querySelectorAll('.eva-cell')].filter(c => c.querySelector('.js-plotly-plot .main-svg'))
+  .map(c => Math.abs(c.querySelector('.main-svg').getBoundingClientRect().width - c.clientWidth)).filter(d => d > 2)"""
+def fits(page):
+    "Is every drawn panel as wide as its place, and does nothing stick out of the page?"
+    wide = page.evaluate('() => { const e = document.querySelector(".eva-chart"); return e.scrollWidth - e.clientWidth }')
+    return drawn(page) and not page.evaluate(misfits) and wide <= 2
+
 def records(folder):
     lines = (folder/'metrics.jsonl').read_text().split('\n')[:-1] if (folder/'metrics.jsonl').exists() else []
     return [json.loads(l) for l in lines]
@@ -137,145 +162,140 @@ def run_in_kernel(page, code):
     "Execute code beside the notebook's cells, not waited for"
     page.evaluate('code => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }); }', code)
 
-def training_test(s, at, folder):
-    "The dashboard of a trainer in the notebook: start, curves, pause, learning rate, run again, zoom, themes, reload, failure, restart"
-    page, phase = s.page, lambda: page.evaluate(status).split('\n')[0]
-    write_notebook(folder/'train.ipynb', "from toy import *\ntrainer = toy_trainer('run')", 'd = TrainingDashboard(trainer)\nd')
+def run_cell(page, index):
+    "Run a cell again"
+    page.evaluate('i => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i }', index)
+    command(page, 'notebook:run-cell')
+
+def area(page, panel):
+    "Where the axes of a panel are on the page"
+    drag = page.locator(f'.eva-panel-{panel} .draglayer .nsewdrag')
+    drag.scroll_into_view_if_needed()
+    return drag.bounding_box()
+
+def drag(page, panel, a, b):
+    "Draw a rectangle into a panel"
+    box = area(page, panel)
+    at = lambda p: (box['x'] + p[0]*box['width'], box['y'] + p[1]*box['height'])
+    page.mouse.move(*at(a)); page.mouse.down(); page.mouse.move(*at(b), steps=5); page.mouse.up()
+
+def begin_test(s, at, folder):
+    "Before anything is logged: no empty axes, baselines from the start, one height of the line above"
+    page = s.page
+    (folder/'pictures.py').write_text(pictures)
+    write_notebook(folder/'train.ipynb', "from toy import *\nfrom pictures import paint\ntrainer = toy_trainer('run', save_every=200)\ntrainer.callbacks.append(paint)", 'd = TrainingDashboard(trainer)\nd')
     open_notebook(page, at('train.ipynb'))
-    s.until(lambda: phase() == 'idle', 'the notebook opens, and the dashboard shows itself; nothing trains yet', 90)
-    page.click('.eva-start'); s.until(lambda: page.evaluate(points) >= 4, 'Start: curves appear')
-    n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 3, 'the curves move')
-    page.click('.eva-pause'); s.until(lambda: phase() == 'paused', 'Pause: the line says so')
-    now = lambda: (len(records(folder/'run')), page.evaluate(status).split('\n')[1])
-    def still(): before = now(); time.sleep(2.5); return now() == before and before[1]
-    shown = s.until(still, 'the step count stands still'); time.sleep(2.5); assert still() == shown, 'the step count moved while paused'
-    s.ok(f'it stands still: {shown}')
-    n = page.evaluate(points)
-    command(page, 'docmanager:save'); time.sleep(1); page.reload()
-    s.until(lambda: page.evaluate(points) >= n > 0, 'the page is loaded again: the curves are there', 60)
-    page.fill('.eva-lr input', '1.5e-4'); page.press('.eva-lr input', 'Enter'); page.click('.eva-pause')
-    s.until(lambda: records(folder/'run')[-1]['lr'] < 1.6e-4, 'learning rate changed, and Resume: metrics.jsonl has it')
-    page.evaluate('() => { const n = window.jupyterapp.shell.currentWidget.content; n.activeCellIndex = 1 }'); command(page, 'notebook:run-cell')
-    time.sleep(2); s.until(lambda: phase() == 'training' and page.evaluate(points) > n, 'the cell is run again: the same training goes on')
+    s.until(lambda: phase(page) == 'idle', 'the notebook opens, and the dashboard shows itself; nothing trains yet', 90)
+    empty = page.evaluate('() => [...document.querySelectorAll(".eva-none")].filter(e => e.offsetParent).length'); assert empty >= 7, f'{empty} panels say that nothing was measured'
+    shown = page.evaluate('() => [...document.querySelectorAll(".eva-plot")].filter(e => e.style.visibility != "hidden" && e.querySelector(".main-svg")).length'); assert shown <= 2, f'{shown} panels show empty axes'
+    top = lambda: page.evaluate('() => { const g = document.querySelector(".eva-grid").getBoundingClientRect(), c = document.querySelector(".eva-chart").getBoundingClientRect(); return Math.round(g.top - c.top) }')
+    high = top(); page.click('.eva-start'); s.until(lambda: points(page) >= 4, 'Start: curves appear'); assert top() == high, 'the chart jumped'
+    ridge = page.evaluate(f'() => {plot % "eva"}.data.filter(t => t.name == "ridge" || t.name == "mean token").map(t => [...t.x])')
+    assert len(ridge) == 2 and all(r[0] < r[1] for r in ridge) and not any('eva_similarity' in r for r in records(folder/'run')), f'the baselines do not cross the panel from the start: {ridge}'
+    s.ok('ridge and mean token cross the panel before the first evaluation')
+
+pictures = """import numpy as np
+from PIL import Image
+def paint(trainer, record):
+    if 'eva_similarity' not in record: return
+    (trainer.folder/'pictures').mkdir(exist_ok=True)
+    noise = np.random.default_rng(trainer.step).integers(0, 255, (64, 48, 3)).astype('uint8')
+    Image.fromarray(noise).resize((288, 384), 0).save(trainer.folder/f'pictures/step-{trainer.step:08}.png')
+"""
+
+def training_test(s, at, folder):
+    "The dashboard of a trainer in the notebook: curves, pause, learning rate, back, run again, reload, failure, restart"
+    begin_test(s, at, folder)
+    page = s.page
+    n = points(page); s.until(lambda: points(page) > n + 3, 'the curves move')
+    page.click('.eva-pause'); s.until(lambda: phase(page) == 'paused', 'Pause: the line says so')
+    now = lambda: (len(records(folder/'run')), page.inner_text('.eva-step'))
+    shown = now(); time.sleep(2); assert now() == shown, 'the step count moved while paused'; s.ok(f'it stands still: {shown}')
+    n = points(page); command(page, 'docmanager:save'); time.sleep(1)
+    for k in range(2):
+        page.reload(); s.until(lambda: points(page) >= n > 0, f'the page is loaded again ({k + 1}): the curves are there', 60); assert 'model not found' not in outputs(page)
+    page.fill('.eva-lr input', '1.5e-4'); page.press('.eva-lr input', 'Enter'); s.until(lambda: 'e-' in said(page) or '0.00015' in said(page), 'a typed rate is answered')
+    page.click('.eva-pause'); s.until(lambda: records(folder/'run')[-1]['lr'] < 1.6e-4, 'learning rate changed, and Resume: metrics.jsonl has it')
+    heap = lambda: page.evaluate('() => performance.memory.usedJSHeapSize/1e6'); before = heap()
+    for _ in range(4): run_cell(page, 1); time.sleep(1.2)
+    s.until(lambda: page.locator('.eva-chart').count() == 1 and points(page) > n, 'the cell is run again, four times: one chart, and the same training goes on'); assert phase(page) == 'training'
+    grown = heap() - before; assert grown < 60, f'the page grew by {grown:.0f} MB'; s.ok(f'the page grew by {grown:.0f} MB')
     steps = [r['step'] for r in records(folder/'run')]; assert steps == sorted(set(steps)), 'a second training wrote into the log'
-    panel = page.locator('.draglayer .x4y4 .nsewdrag'); panel.scroll_into_view_if_needed(); box = panel.bounding_box()
-    at_share = lambda x, y: (box['x'] + x*box['width'], box['y'] + y*box['height'])
-    seen = '() => { const a = document.querySelector(".js-plotly-plot")._fullLayout; return [...a.xaxis.range, ...a.xaxis4.range].map(Math.round) }'
-    whole = page.evaluate(seen)
-    page.mouse.move(*at_share(.3, .3)); page.mouse.down(); page.mouse.move(*at_share(.6, .7), steps=5); page.mouse.up()
-    s.until(lambda: page.evaluate(seen)[0] > whole[0], 'zoomed in'); zoomed = page.evaluate(seen); assert zoomed[:2] == zoomed[2:], f'the panels are not linked: {zoomed}'
-    n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 3, 'the curves move on, outside of the view'); assert page.evaluate(seen) == zoomed, f'a redraw lost the zoom: {zoomed} became {page.evaluate(seen)}'
-    page.mouse.dblclick(*at_share(.5, .5)); s.until(lambda: page.evaluate(seen)[0] < zoomed[0], 'a double click shows all again'); page.mouse.move(5, 300)
-    page.click('.eva-evaluate'); s.until(lambda: 'eva_similarity' in records(folder/'run')[-1] or any('eva_similarity' in r for r in records(folder/'run')[-3:]), 'Evaluate now: EVA similarity is in the log')
-    time.sleep(1.5); s.shot('training-light-1280')
-    command(page, 'apputils:change-theme', dict(theme='JupyterLab Dark')); s.until(lambda: page.evaluate('() => document.body.dataset.jpThemeLight') == 'false', 'dark theme'); time.sleep(1.5); s.shot('training-dark-1280')
-    tall = page.evaluate('() => document.querySelector(".js-plotly-plot")._fullLayout.height')
-    page.set_viewport_size(dict(width=800, height=1300)); s.until(lambda: page.evaluate('() => document.querySelector(".js-plotly-plot")._fullLayout.height') > tall, '800 pixels wide: the panels move below each other'); time.sleep(1.5); s.shot('training-dark-800')
-    command(page, 'apputils:change-theme', dict(theme='JupyterLab Light')); time.sleep(1.5); s.shot('training-light-800')
-    page.set_viewport_size(dict(width=1280, height=1000))
+    page.click('.eva-evaluate'); s.until(lambda: points(page, 'eva', 'DiT') >= 1, 'Evaluate now: EVA similarity is on the page')
+    s.until(lambda: page.locator('.eva-pictures img').is_visible(), 'and a picture stands in the first row')
+    run_in_kernel(page, 'trainer.evaluate_soon()'); s.until(lambda: int(page.get_attribute('.eva-scrub input', 'max')) >= 1, 'another one: the slider has two steps')
+    source = page.get_attribute('.eva-pictures img', 'src'); page.locator('.eva-scrub input').focus(); page.keyboard.press('Home')
+    s.until(lambda: page.get_attribute('.eva-pictures img', 'src') != source, 'the slider goes back in time')
+    page.click('.eva-save'); s.until(lambda: 'step' in page.inner_text('.eva-checkpoint') and not page.is_disabled('.eva-back'), 'Save checkpoint: there is one to go back to')
+    looks_test(s)
+    page.click('.eva-back'); s.until(lambda: phase(page) == 'stopped' and 'Back at step' in said(page), 'Back to checkpoint'); assert records(folder/'run')[-1]['step'] <= int(page.inner_text('.eva-step').split()[1].replace(',', ''))
+    page.click('.eva-export'); s.until(lambda: (folder/'Training_run.html').exists(), 'Export HTML writes a page')
+    page.click('.eva-start'); s.until(lambda: phase(page) == 'training', 'Start goes on from there')
     run_in_kernel(page, "def trip(trainer, record): raise RuntimeError('the disk caught fire')\ntrainer.callbacks.append(trip)")
-    s.until(lambda: 'RuntimeError: the disk caught fire' in page.evaluate(status), 'an exception in training is shown'); page.click('.eva-problem summary'); s.shot('failure')
-    assert 'in trip' in page.evaluate(status) and phase() == 'failed'
+    s.until(lambda: 'RuntimeError: the disk caught fire' in foot(page), 'an exception in training is shown'); page.click('.eva-problem summary'); s.shot('failure')
+    assert 'in trip' in foot(page) and phase(page) == 'failed' and 'last good checkpoint' in foot(page)
     page.evaluate('() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }')
-    s.until(lambda: 'no word from the kernel' in page.evaluate(status), 'the kernel is restarted: the old dashboard says that it is dead', 60); s.shot('restarted')
-    command(page, 'notebook:run-all-cells')
-    s.until(lambda: phase() == 'idle', 'run again after the restart: the run is there, to go on from its checkpoint', 60)
+    s.until(lambda: 'no word from the kernel' in status(page), 'the kernel is restarted: the old dashboard says that it is dead', 60); s.shot('restarted')
+    command(page, 'notebook:run-all-cells'); s.until(lambda: phase(page) == 'idle', 'run again after the restart: the run is there, to go on from its checkpoint', 60)
+    saved_test(s, folder)
+
+def looks_test(s):
+    "Zoom, logarithmic axes, hover, mode bar, words, widths, themes"
+    page = s.page
+    whole = xrange(page, 'loss'); drag(page, 'loss', (.3, .3), (.6, .7))
+    s.until(lambda: xrange(page, 'loss')[0] > whole[0] and xrange(page, 'grad') == xrange(page, 'loss'), 'zoomed in: all panels show the same steps'); zoomed = xrange(page, 'loss')
+    n = page.get_attribute('.eva-chart', 'data-drawn'); s.until(lambda: int(page.get_attribute('.eva-chart', 'data-drawn')) > int(n) + 2, 'drawing goes on'); assert xrange(page, 'loss') == zoomed, f'a redraw lost the zoom: {zoomed} became {xrange(page, "loss")}'
+    page.click('.eva-log-steps input'); s.until(lambda: page.evaluate(f'() => {plot % "loss"}.layout.xaxis.type') == 'log', 'log steps while zoomed')
+    a, b = xrange(page, 'loss'); assert abs(a - zoomed[0]) <= 1 and abs(b - zoomed[1]) <= 1, f'zoomed to {zoomed}, and after log steps {a, b}'
+    page.click('.eva-log-steps input'); s.until(lambda: page.evaluate(f'() => {plot % "loss"}.layout.xaxis.type') == 'linear' and xrange(page, 'loss') == zoomed, 'and back')
+    box = area(page, 'loss'); page.mouse.dblclick(box['x'] + 50, box['y'] + 50); s.until(lambda: xrange(page, 'loss')[0] < zoomed[0] and xrange(page, 'grad')[0] < zoomed[0], 'a double click shows all again')
+    box = area(page, 'loss'); page.mouse.move(box['x'] + box['width']*.5, box['y'] + box['height']*.5); page.mouse.move(box['x'] + box['width']*.55, box['y'] + box['height']*.5)
+    hover = lambda: page.evaluate('() => { const h = document.querySelector(".eva-panel-loss .hoverlayer"); return [h.textContent, h.querySelector("rect, path")?.style.fill || ""] }')
+    s.until(lambda: hover()[0], 'pointing at a curve says its value'); text, fill = hover()
+    assert text.count('squared error') <= 1 and fill and 'transparent' not in fill and not fill.endswith(', 0)'), f'hover: {text!r} on {fill!r}'
+    s.until(lambda: page.evaluate('() => [...document.querySelectorAll(".eva-hair")].filter(h => !h.hidden && h.style.left).length') >= 5, 'one cross-hair in all panels')
+    box = area(page, 'by_t'); page.mouse.move(box['x'] + 30, box['y'] + 30); bar = page.locator('.eva-panel-by_t .modebar'); bar.wait_for()
+    under = bar.bounding_box(); assert under['y'] + under['height'] <= box['y'] + 1, 'the mode bar lies on the map'
+    buttons = page.evaluate('() => [...document.querySelectorAll(".eva-panel-by_t .modebar-btn")].map(b => b.dataset.title)'); assert len(buttons) == 4 and not any('cloud' in b.lower() or 'share' in b.lower() for b in buttons), buttons
+    box = area(page, 'eva'); words = page.evaluate('() => [...document.querySelectorAll(".eva-panel-eva .annotation")].filter(a => /good|high|excellent/.test(a.textContent)).map(a => a.getBoundingClientRect().left)')
+    assert len(words) == 4 and min(words) >= box['x'] + box['width'] - 1, 'words of the bands lie on the curves'; s.ok('the mode bar is off the map, the words are off the curves')
+    page.mouse.move(5, 300)
+    for width, height in ((1400, 1100), (800, 1500), (390, 2600), (1400, 1100)):
+        page.set_viewport_size(dict(width=width, height=height)); s.until(lambda: fits(page), f'{width} pixels wide: every panel fits'); time.sleep(.8); s.shot(f'training-light-{width}')
+    command(page, 'application:toggle-left-area'); s.until(lambda: fits(page), 'the side bar is moved'); command(page, 'application:toggle-left-area')
+    page.set_viewport_size(dict(width=1280, height=1000)); s.until(lambda: fits(page), '1280 pixels wide'); s.shot('training-light-1280')
+    command(page, 'apputils:change-theme', dict(theme='JupyterLab Dark')); s.until(lambda: page.evaluate('() => document.body.dataset.jpThemeLight') == 'false', 'dark theme'); time.sleep(2)
+    ink = page.evaluate('() => getComputedStyle(document.querySelector(".eva-panel-loss .xtick text")).fill'); assert max(map(int, re.findall(r'\d+', ink)[:3])) > 180, f'dark text on a dark page: {ink}'
+    s.shot('training-dark-1280'); page.set_viewport_size(dict(width=800, height=1500)); s.until(lambda: fits(page), '800 pixels, dark'); time.sleep(.8); s.shot('training-dark-800')
+    command(page, 'apputils:change-theme', dict(theme='JupyterLab Light')); page.set_viewport_size(dict(width=1280, height=1000)); time.sleep(1)
+
+def saved_test(s, folder):
+    "A saved page: offline, on a telephone, dark"
+    page, address = s.page, (folder/'Training_run.html').resolve().as_uri()
+    for width, scheme in ((1280, 'light'), (390, 'dark'), (390, 'light')):
+        page.emulate_media(color_scheme=scheme); page.set_viewport_size(dict(width=width, height=1000 if width > 400 else 2600)); page.goto(address)
+        s.until(lambda: points(page) > 3 and fits(page), f'the saved page at {width} pixels, {scheme}'); time.sleep(.8); s.shot(f'saved-{scheme}-{width}')
+        tops = page.evaluate('() => [...document.querySelectorAll(".eva-cell")].filter(c => !c.hidden).map(c => Math.round(c.getBoundingClientRect().left))'); assert width > 400 or len(set(tops)) == 1, 'more than one column on a telephone'
+    page.emulate_media(color_scheme='light'); page.set_viewport_size(dict(width=1280, height=1000))
 
 def watch_test(s, at, folder):
-    "A run of another process, followed in the notebook and in a page served by voila; and the other views"
-    page, phase = s.page, lambda: page.evaluate(status).split('\n')[0]
+    "A run of another process, followed in the notebook, and in a page served by eva_dit_watch"
+    page = s.page
     (folder/'train.py').write_text("from toy import *\nt = toy_trainer('other', max_steps=1500)\nfor r in t: time.sleep(.02)\n")
+    write_notebook(folder/'watch.ipynb', "from eva_dit.dashboard import *\nwatch('other')")
+    open_notebook(page, at('watch.ipynb')); s.until(lambda: phase(page) == 'waiting', 'watch: a run that is not there yet is waited for', 60)
     with open(folder/'train.log', 'w') as log: other = subprocess.Popen([sys.executable, 'train.py'], cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, 'PYTHONPATH': str(root)})
     try:
-        s.until(lambda: len(records(folder/'other')) > 1, 'another process trains', 60)
-        write_notebook(folder/'watch.ipynb', "from eva_dit.dashboard import *\nwatch('other')")
-        open_notebook(page, at('watch.ipynb'))
-        s.until(lambda: page.evaluate(points) > 2, 'watch: its curves are there', 60)
-        n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 2, 'they move'); assert phase() == 'live'; s.shot('watch')
-        command_line = [sys.executable, '-m', 'voila', '--no-browser', f'--port={(port := free_port())}', '--Voila.ip=127.0.0.1', '--show_tracebacks=True', '--MappingKernelManager.cull_idle_timeout=60', 'watch.ipynb']
-        with server(command_line, folder, f'http://127.0.0.1:{port}/static/', probe=port) as _:
-            page.goto(f'http://127.0.0.1:{port}/', timeout=120_000, wait_until='commit'); s.until(lambda: page.evaluate(points) > 2, 'voila: the same view as a web page', 120)
-            n = page.evaluate(points); s.until(lambda: page.evaluate(points) > n + 2, 'and it moves'); s.shot('voila')
+        s.until(lambda: points(page) > 2, 'another process trains: its curves are there', 60)
+        n = points(page); s.until(lambda: points(page) > n + 2, 'they move'); assert phase(page) == 'live'; s.shot('watch')
+        with server([sys.executable, '-c', 'from eva_dit.dashboard import eva_dit_watch; eva_dit_watch("other")'], folder) as address:
+            page.goto(address, timeout=120_000, wait_until='commit'); s.until(lambda: points(page) > 2, 'eva_dit_watch: the same view as a web page, behind a token', 120)
+            n = points(page); s.until(lambda: points(page) > n + 2, 'and it moves'); s.until(lambda: fits(page), 'it fits'); s.shot('voila')
     finally: end(other)
 
-def views_test(s, at, folder):
-    "Comparison, inspector and explorer: they draw, and answer to clicks"
-    page = s.page
-    plotted = lambda k: page.evaluate('k => [...document.querySelectorAll(".js-plotly-plot")][k]?.data?.some(t => t.x && t.x.length > 0) || false', k)
-    made = "for name, lr in (('a', 2e-3), ('b', 5e-4)):\n    if not Path(name).exists(): list(toy_trainer(name, max_steps=60, learning_rate=lr, eval_every=20, resume=False))"
-    write_notebook(folder/'views.ipynb', 'from toy import *\n' + made, "compare(['a', 'b'])", "EmbeddingInspector('a', 'store')", 'ArchitectureExplorer()')
-    open_notebook(page, at('views.ipynb'))
-    s.until(lambda: plotted(0), 'compare: two runs', 90); assert 'learning_rate' in outputs(page)
-    page.wait_for_selector('.eva-maps .eva-mark', state='attached', timeout=60_000); s.ok('inspector: the pictures are there')
-    page.locator('.eva-maps').scroll_into_view_if_needed()
-    picture = page.locator('.eva-maps .eva-pic').first; box = picture.bounding_box()
-    page.mouse.move(box['x'] + box['width']*.9, box['y'] + box['height']*.1); assert 'row 0, column 3' in page.inner_text('.eva-maps'); s.ok('pointing at a token shows it in all pictures')
-    page.mouse.click(box['x'] + box['width']*.9, box['y'] + box['height']*.1); s.until(lambda: 'from (0, 3), block' in page.inner_text('.eva-maps'), 'a click shows where that token looks'); s.shot('inspector')
-    page.locator('.eva-gallery .eva-thumb').nth(2).click(); s.until(lambda: '4.png' not in page.inner_text('.eva-maps') and page.locator('.eva-gallery .eva-chosen').count() == 1, 'another image is chosen')
-    s.until(lambda: plotted(2), 'explorer: it draws')
-    total = lambda: page.evaluate('() => [...[...document.querySelectorAll(".js-plotly-plot")][2].data[0].x].reduce((a, b) => a + b)')
-    n = total(); page.locator('.eva-layers .noUi-handle').focus(); page.keyboard.press('ArrowRight'); page.keyboard.press('ArrowRight'); s.until(lambda: total() > n, 'a slider moves, and the numbers follow')
-    page.locator('.eva-layers').scroll_into_view_if_needed(); time.sleep(1); s.shot('explorer')
+tests = dict(training=training_test, watch=watch_test)
+usual = 'training', 'watch'
 
-cost = r'''from toy import *
-import json, math, numpy as np, statistics
-rng = np.random.default_rng(0)
-def record(i):
-    return dict(step=i, epoch=i/500, loss=2/(1 + i/1000) + .05*rng.normal(), velocity_similarity=.7 + .02*rng.normal(), velocity_similarity_by_t=rng.random(10).tolist(), grad_norm=math.exp(.3*rng.normal()), grad_norm_by_block={f'blocks.{b}': rng.random() for b in range(12)},
-                lr=1e-3, samples_per_s=400 + rng.normal(), memory_gb=2.1, seconds=i/5, seconds_left=100., nonfinite=0, **(dict(eva_similarity=.7, eva_similarity_centred=.6, ridge=.7, mean_token=.3) if i % 200 == 0 else {}))
-class Fed(View):
-    def state(self): return dict(phase='live', step=int(self.history.last.get('step', 0)), total=200_000, chips=chips(self.history.last))
-found = {}
-def write(): Path('cost.json.tmp').write_text(json.dumps(found)); Path('cost.json.tmp').rename('cost.json')
-def used(view, seconds):
-    "Seconds of CPU of this process a second while four records a second arrive, and drawings a second"
-    cpu, wall, n, end = time.process_time(), time.perf_counter(), view.figure._last_trace_edit_id, time.perf_counter() + seconds
-    while time.perf_counter() < end: view.history.extend([record(len(view.history) + 1)]); time.sleep(.25)
-    wall = time.perf_counter() - wall
-    return (time.process_time() - cpu)/wall, (view.figure._last_trace_edit_id - n)/wall
-def shares(view, name, rounds=5, seconds=6):
-    on, off = [], []
-    for _ in range(rounds):
-        view.start_drawing(); time.sleep(.5); on.append(used(view, seconds))
-        view._end.set(); view._thread.join(); time.sleep(.5); off.append(used(view, seconds))
-    found[name] = dict(share=statistics.median(a[0] for a in on) - statistics.median(b[0] for b in off), redraws=statistics.median(a[1] for a in on))
-'''
-cost_cells = cost + "many = [record(i) for i in range(1, 100_001)]\n", '''start = time.perf_counter(), time.process_time()
-small = Fed(); small.history.extend(many[:10_000]); made = time.process_time() - start[1]
-def first():
-    while not small.figure.drawn: time.sleep(.02)
-    found['first draw'] = dict(seconds=time.perf_counter() - start[0], kernel_cpu=made)
-threading.Thread(target=first).start()
-small''', 'time.sleep(10)       # the first drawing is measured alone', "big = Fed(); big.history.extend(many)\nbig", "trainer = toy_trainer('cost', eval_every=100_000, log_every=5); d = TrainingDashboard(trainer)       # not shown: the browser would compete for the processor", '''def all_of_it():
-    try:
-        time.sleep(8); big._end.set(); shares(small, '10,000 records'); small._end.set()
-        shares(big, '100,000 records'); big._end.set()
-        d.start(); time.sleep(8); steps, wall, ratios = dict(on=0, off=0), dict(on=0., off=0.), []
-        for k in range(50):                                                  # short and alternating, since other programs come and go
-            pair = {}
-            for kind in ('on', 'off') if k % 2 else ('off', 'on'):
-                if kind == 'on': d.start_drawing()
-                else: d._end.set(); d._thread and d._thread.join()
-                n, start = trainer.step, time.perf_counter(); time.sleep(1.5); took = time.perf_counter() - start
-                steps[kind] += trainer.step - n; wall[kind] += took; pair[kind] = (trainer.step - n)/took
-            ratios.append(pair['on']/max(pair['off'], 1e-9))
-        d.act('stop')
-        found['training'] = dict(slower=1 - steps['on']/wall['on']/(steps['off']/wall['off']), error=statistics.stdev(ratios)/len(ratios)**.5, steps_a_second=steps['off']/wall['off'])
-    except BaseException as e: found['error'] = repr(e)
-    write()
-threading.Thread(target=all_of_it, daemon=True).start()'''
-
-def cost_test(s, at, folder):
-    "What drawing costs the kernel and the training beside it; not part of the usual tests, since it takes minutes"
-    write_notebook(folder/'cost.ipynb', *cost_cells)
-    open_notebook(s.page, at('cost.ipynb'))
-    s.until(lambda: (folder/'cost.json').exists(), 'measured', 460)
-    found = json.loads((folder/'cost.json').read_text())
-    for k, v in found.items(): print(f'    {k}: ' + (v if isinstance(v, str) else ', '.join(f'{n} {x if isinstance(x, list) else round(x, 4)}' for n, x in v.items())))
-    assert 'error' not in found
-
-tests = dict(training=training_test, watch=watch_test, views=views_test, cost=cost_test)
-usual = 'training', 'watch', 'views'
 
 def main():
     import argparse

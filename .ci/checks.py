@@ -283,17 +283,18 @@ columns = 'eva_similarity', 'eva_similarity_centred', 'eva_similarity_standardis
 
 
 def misquoted(metrics, tolerance=.03):
-    "Numbers of the table in README that are not what was measured here"
-    text = (root/'README.md').read_text(encoding='utf8')
+    "Numbers of the table on the page of results that are not what was measured here"
+    page = json.loads((root/'nbs/results.ipynb').read_text(encoding='utf8'))
+    text = '\n'.join(''.join(cell['source']) for cell in page['cells'])
     for row, key in rows.items():
         quoted = re.search(rf'^{row} +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+)', text, re.M)
         if not quoted:
-            yield f'README.md does not quote the row "{row}"'
+            yield f'results.ipynb does not quote the row "{row}"'
             continue
         for column, number in zip(columns, quoted.groups()):
             measured = metrics[column][key]
             if abs(measured - float(number)) > tolerance:
-                yield f'README.md quotes {number} for {row}, {column}; measured here: {measured:.3f}'
+                yield f'results.ipynb quotes {number} for {row}, {column}; measured here: {measured:.3f}'
 
 
 def wrong_ceiling(found):
@@ -305,7 +306,7 @@ def wrong_ceiling(found):
 
 
 def demo(folder, bare=None):
-    "The demo's DiT uses its conditioning and beats the trivial answers, and README quotes what the command prints"
+    "The demo's DiT uses its conditioning and beats the trivial answers, and results.ipynb quotes what the command prints"
     metrics = json.loads((Path(folder)/'evaluation/metrics.json').read_text(encoding='utf8'))
     centred, explained = metrics['eva_similarity_centred'], metrics['explained_variance']['ridge']
     ours, trivial = ('dit_ode', 'dit_one_step'), ('mean_token', 'shuffled')

@@ -3,11 +3,13 @@
 Prints a table of what each notebook and its module owe; --all also names every debt of notebooks that are not rebuilt yet.
 The exit status is 1 if a notebook in `rebuilt.txt` owes anything, or if there are more than five exceptions."""
 import ast
+import io
 import json
 import re
 import statistics
 import subprocess
 import sys
+import tokenize
 from collections import Counter, defaultdict
 
 from notebooks import all_notebooks, is_code, is_export, read, root, source, stale, title
@@ -82,10 +84,12 @@ def longest_row(cells):
     return worst
 
 
-def joins_statements(line):
-    "Does a line of code join two statements by a semicolon?"
-    code = re.sub(r"'[^']*'|\"[^\"]*\"", '', line).split('#')[0]
-    return bool(re.search(r';\s*\S', code))
+def joined_statements(cell):
+    "Lines that join two statements by a semicolon; one in a string or a comment joins nothing"
+    code = re.sub(r'^[%!].*', '', source(cell), flags=re.M)
+    tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
+    ends = tokenize.NEWLINE, tokenize.COMMENT, tokenize.ENDMARKER
+    return [a.line for a, b in zip(tokens, tokens[1:]) if a.string == ';' and b.type not in ends]
 
 
 def shape_of(nb, name):
@@ -106,7 +110,7 @@ def shape_of(nb, name):
         for line in source(cell).splitlines():
             if len(line) > limits['columns']: yield 'long lines', f'"{line.strip()[:60]}" has {len(line)} columns'
             if re.match(r'\s*\w+ = lambda\b', line): yield 'named lambdas', f'"{line.strip()[:60]}" names a lambda'
-            if joins_statements(line): yield 'semicolons', f'"{line.strip()[:60]}" joins statements'
+        for line in joined_statements(cell): yield 'semicolons', f'"{line.strip()[:60]}" joins statements'
 
 
 def module_of(nb):

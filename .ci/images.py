@@ -1,6 +1,7 @@
-"""The pictures in nbs/images, made anew: python .ci/images.py [dit] [noise_to_photograph] [report] [dashboard]
+"""The pictures in nbs/images, made anew: python .ci/images.py [dit] [faults] [noise_to_photograph] [report] [dashboard]
 
     dit         the model and one of its blocks, drawn (a second)
+    faults      the first picture of 57_diagnosis, as it is saved there
     noise_to_photograph   the picture that the demo ends with: tokens on their way, as a linear read-out shows them
     report      what Chromium shows of the demo's report (a second, once there is a demo)
     dashboard   what Chromium shows of JupyterLab while a run on the demo's tokens is under way (minutes)
@@ -8,6 +9,8 @@
 --demo FOLDER names a finished demo; without it, one is made first (about five minutes). --output FOLDER: for a look."""
 import argparse
 import shutil
+import base64
+import json
 import subprocess
 import sys
 import tempfile
@@ -135,6 +138,14 @@ def dit(target):
     fig.savefig(target, dpi=110, metadata={'Software': None})
 
 
+def faults(target):
+    "The matrix of planted faults and checks, as 57_diagnosis has it"
+    cells = json.loads((root/'nbs/57_diagnosis.ipynb').read_text(encoding='utf8'))['cells']
+    shown = (output.get('data', {}).get('image/png') for cell in cells for output in cell.get('outputs', []))
+    picture = next(filter(None, shown))
+    target.write_bytes(base64.b64decode(''.join(picture)))
+
+
 def noise_to_photograph(target, demo):
     "Held-out photographs out of noise, as the demo has drawn them"
     shutil.copy(demo/'noise_to_photograph.png', target)
@@ -193,17 +204,19 @@ def made_demo(folder):
 def main():
     "Make the pictures that are asked for"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('names', nargs='*', metavar='NAME', help='dit, noise_to_photograph, report, dashboard; all if none is given')
+    parser.add_argument('names', nargs='*', metavar='NAME', help='as above; all if none is given')
     parser.add_argument('--demo', type=Path, help='folder of a finished demo')
     parser.add_argument('--output', type=Path, default=root/'nbs/images', help='where the pictures go')
     args = parser.parse_args()
     screenshots = dict(report=report, dashboard=dashboard)
     of_demo = dict(noise_to_photograph=noise_to_photograph) | screenshots
-    names = args.names or ['dit', *of_demo]
-    unknown = [name for name in names if name not in ('dit', *of_demo)]
-    if unknown: parser.error(f'there is no picture {unknown[0]}; choose from dit, {", ".join(of_demo)}')
+    alone = dict(dit=dit, faults=faults)
+    names = args.names or [*alone, *of_demo]
+    unknown = [name for name in names if name not in [*alone, *of_demo]]
+    if unknown: parser.error(f'there is no picture {unknown[0]}; choose from {", ".join([*alone, *of_demo])}')
     args.output.mkdir(parents=True, exist_ok=True)
-    if 'dit' in names: dit(args.output/'dit.png')
+    for name in alone:
+        if name in names: alone[name](args.output/f'{name}.png')
     with tempfile.TemporaryDirectory() as folder:
         wanted = [name for name in names if name in of_demo]
         demo = args.demo or (made_demo(Path(folder)/'demo') if wanted else None)

@@ -38,7 +38,8 @@ def blip3o_config(in_channels:int=1792, # E, of the tokens to generate
                      heads=n_heads, kv_heads=n_kv_heads or n_heads, grid=(height, width),
                      rope_axes=(0, P//2, P//2), rope_layout='interleaved', qk_norm='layer' if qk_norm else 'none',
                      time_dim=min(dim, 1024), mlp_dim=swiglu_width(dim, multiple_of, ffn_dim_multiplier),
-                     norm_eps=float(norm_eps), gate=False, aligned=False, null=False, noise_time=True)
+                     norm_eps=float(norm_eps), gate=False, aligned=False, null=False, noise_time=True,
+                     head='linear')
 
 # %% ../nbs/14_blip3o.ipynb #2387cd53
 _around = {'x_embed': 'patch_embedder.proj',

@@ -99,9 +99,12 @@ def fetch(self:Log, trainer)->dict:
     self.tally.values.zero_()
     self.skipped, self.sizes = [], torch.full_like(self.sizes, math.nan)
 
-    def mean(total, count=s['steps']): return total/count if count else None
-    return dict(loss=mean(s['loss']), velocity_similarity=mean(s['similarity']),
-                velocity_similarity_by_t=list(map(mean, s['sums'], s['counts'])), grad_norm=mean(s['norm']),
+    steps = s['steps'][0]
+
+    def mean(total, count=steps): return total/count if count else None
+    loss, similarity, norm = (mean(s[name][0]) for name in ('loss', 'similarity', 'norm'))
+    return dict(loss=loss, velocity_similarity=similarity,
+                velocity_similarity_by_t=list(map(mean, s['sums'], s['counts'])), grad_norm=norm,
                 grad_norm_by_block=dict(zip(self.blocks, map(mean, s['by_block']))),
                 weight_norm=values['sizes'][0], update_norm=values['sizes'][1])
 

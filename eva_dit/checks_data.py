@@ -20,6 +20,7 @@ def token_scale(s):
     if 1/3 < size < 3: return sound(size, text)
     return fault(size, text, 'the token space: standardise, or at least multiply unit-norm tokens by sqrt(E)')
 
+# %% ../nbs/55_checks_data.ipynb #c0fdd070
 @check()
 def normalisation(s):
     "Decoding undoes encoding"
@@ -32,7 +33,7 @@ def normalisation(s):
     if off < .01: return sound(off, text)
     return fault(off, text, 'the way back from the space of the model: mean and deviation of the same tokens')
 
-# %% ../nbs/55_checks_data.ipynb #c0fdd070
+# %% ../nbs/55_checks_data.ipynb #31decb26
 @check()
 def split(s):
     "No training sample is among those that the model is judged on"
@@ -45,6 +46,7 @@ def split(s):
     if not both: return sound(share, text)
     return fault(share, text, 'how the data was split: by photograph or source, before anything is cropped or repeated')
 
+# %% ../nbs/55_checks_data.ipynb #2f7e4e4c
 @check()
 def epoch(s):
     "One epoch serves every training sample once"

@@ -48,8 +48,7 @@ class TimestepEmbedding(nn.Module):
     def forward(self, t:Tensor)->Tensor: # (B, width)
         "Embed times (B,) in [0, 1]"
         if self.noise_time: t = 1 - t
-        dtype = next(self.mlp.parameters()).dtype
-        return self.mlp(timestep_sinusoids(t, self.dim).to(dtype))                        # (B, width)
+        return self.mlp(timestep_sinusoids(t, self.dim).to(next(self.mlp.parameters()).dtype))     # (B, width)
 
 # %% ../nbs/12_dit.ipynb #53a12f96
 def swiglu_width(width:int, # D
@@ -65,17 +64,18 @@ class SwiGLU(nn.Module):
     "`down(silu(gate(x)) * up(x))`, with gate and up in one matrix"
     def __init__(self,
                  width:int, # D
-                 hidden:int=None # hidden width; 8/3 D rounded up to a multiple of 32 if None
+                 hidden:int=None, # hidden width; 8/3 D rounded up to a multiple of 32 if None
+                 out:int=None # numbers that come out; D if None
                 ):
         super().__init__()
         hidden = hidden or swiglu_width(width)
         self.up = nn.Linear(width, 2*hidden, bias=False)
-        self.down = nn.Linear(hidden, width, bias=False)
+        self.down = nn.Linear(hidden, out or width, bias=False)
 
-    def forward(self, x:Tensor)->Tensor: # (..., D)
+    def forward(self, x:Tensor)->Tensor: # (..., out)
         "Two linear maps of (..., D), one of which gates the other, and a third one back"
         gate, up = self.up(x).chunk(2, -1)                                # (..., hidden)
-        return self.down(F.silu(gate)*up)                                 # (..., D)
+        return self.down(F.silu(gate)*up)                                 # (..., out)
 
 # %% ../nbs/12_dit.ipynb #a1eb7fb7
 class DiTBlock(nn.Module):
@@ -146,6 +146,8 @@ class DiTConfig:
     pool: bool = True           # add the pooled conditioning to the embedding of time
     null: bool = True           # learn the null condition; zeros if not
     noise_time: bool = False    # embed the noise level 1 - t instead of t
+    head: str = 'linear'        # the last layer: linear, or swiglu, whose outputs are not bound to D dimensions
+    head_width: int = None      # hidden width of a swiglu head; `swiglu_width` decides if None
 
     def __post_init__(self):
         self.grid, self.cond_grid, self.rope_axes = map(_as_tuple, (self.grid, self.cond_grid, self.rope_axes))
@@ -155,6 +157,11 @@ class DiTConfig:
     def head_dim(self)->int:
         "P, numbers of a head"
         return self.width//self.heads
+
+    @property
+    def head_hidden(self)->int:
+        "Hidden width of the head; 0 if it is linear"
+        return 0 if self.head == 'linear' else self.head_width or swiglu_width(self.width)
 
     @property
     def axes(self)->tuple:
@@ -187,8 +194,8 @@ def _is_grid(x): return type(x) is tuple and len(x) == 2 and all(map(_is_count, 
 def _is_flag(x): return isinstance(x, bool)
 def _is_positive(x): return isinstance(x, (int, float)) and 0 < x < math.inf
 
-_counts = 'eva_dim clip_dim width layers heads kv_heads frames time_dim mlp_dim'
-_rules = [(_is_count, 'a whole number, at least 1', _counts),
+_rules = [(_is_count, 'a whole number, at least 1',
+           'eva_dim clip_dim width layers heads kv_heads frames time_dim mlp_dim head_width'),
           (_is_grid, 'two whole numbers, rows and columns, at least 1', 'grid cond_grid'),
           (_is_flag, 'True or False', 'cls gate aligned pool null noise_time'),
           (_is_positive, 'a number above 0', 'rope_base norm_eps')]
@@ -197,10 +204,13 @@ def _check_config(c):
     "Refuse a configuration that cannot work, with one sentence"
     for fits, words, names in _rules:
         for name in names.split():
-            value, optional = vars(c)[name], name in ('time_dim', 'mlp_dim', 'cond_grid')
-            if not fits(value) and not (optional and value is None):
+            value, default = vars(c)[name], vars(DiTConfig)[name]         # a default of None means: left open
+            if not fits(value) and value is not default:
                 raise UserError(f'{name} is {value!r}, but must be {words}.')
     check_choice('qk_norm', c.qk_norm, qk_norms)
+    check_choice('head', c.head, ('linear', 'swiglu'))
+    if c.head_width and not c.head_hidden:
+        raise UserError(f'head_width is {c.head_width}, but a linear head has none; set head="swiglu".')
     if c.width % c.heads: raise UserError(f'width {c.width} is not a multiple of heads {c.heads}.')
     if c.heads % c.kv_heads: raise UserError(f'heads {c.heads} is not a multiple of kv_heads {c.kv_heads}.')
     if c.aligned and c.cond_grid not in (None, c.grid):
@@ -243,10 +253,8 @@ def check_inputs(config, weight, x_t, t, cond=None, drop=None, mask=None):
 def _wrong_number(c, N):
     "The sentence for images of `N` tokens, in the words of the two token modes"
     patches = c.tokens - c.cls
-    modes = {patches: 'are those of patch_only (cls=False)', patches + 1: 'are those of cls_patch (cls=True)'}
-    neither = (f'fit neither mode of the grid {c.grid[0]} x {c.grid[1]}, '
-               f'patch_only ({patches}) or cls_patch ({patches + 1})')
-    return f'x_t has {N} tokens an image, but this model expects {c.tokens}: {N} {modes.get(N, neither)}.'
+    return (f'x_t has {N} tokens an image, but this model expects {c.tokens}: the grid {c.grid[0]} x {c.grid[1]} has '
+            f'{patches} in patch_only (cls=False), {patches + 1} in cls_patch (cls=True).')
 
 def _check_range(t):
     "Is `t` in [0, 1]? Looked at only where that costs nothing"
@@ -266,8 +274,7 @@ def init_weights(model:nn.Module, # with linear layers in it
         if not isinstance(layer, nn.Linear): continue
         nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None: nn.init.zeros_(layer.bias)
-    for layer in silent:
-        if layer is not None: nn.init.zeros_(layer.weight)
+    for layer in filter(None, silent): nn.init.zeros_(layer.weight)
 
 # %% ../nbs/12_dit.ipynb #ed389c23
 class EvaDiT(nn.Module):
@@ -290,10 +297,11 @@ class EvaDiT(nn.Module):
                                              norm_eps=c.norm_eps) for _ in range(c.layers))
         self.head_norm = nn.LayerNorm(D, 1e-6, elementwise_affine=False)
         self.head_ada = nn.Linear(T, D)
-        self.head = nn.Linear(D, c.eva_dim)
+        self.head = SwiGLU(D, c.head_hidden, c.eva_dim) if c.head_hidden else nn.Linear(D, c.eva_dim)
         self.gate = nn.Linear(T, c.eva_dim) if c.gate else None
         self.rope, self.cond_rope = rotaries(c)
-        init_weights(self, silent=[*(block.ada for block in self.blocks), self.head_ada, self.head, self.gate])
+        last = self.head.down if c.head_hidden else self.head
+        init_weights(self, silent=[*(block.ada for block in self.blocks), self.head_ada, last, self.gate])
 
     def forward(self,
                 x_t:Tensor, # noisy EVA tokens, (B, N, E), standardised
@@ -367,32 +375,24 @@ def cost(config:DiTConfig, # the shape of the model
     "What a model costs: parameters, work, and memory of training in float32 with AdamW (activations for one image)"
     c, D, N = config, config.width, config.tokens
     M, T, mlp = c.cond_tokens or cond_tokens or N, c.time_dim or D, c.mlp_dim or swiglu_width(D)
-    kv = c.kv_heads*c.head_dim
+    kv, hidden = c.kv_heads*c.head_dim, c.head_hidden
+    head = hidden*(2*D + c.eva_dim) if hidden else D*c.eva_dim
     with torch.device('meta'): parameters = EvaDiT(c).num_parameters()
     met_by_token = 2*D*D + 2*D*kv + D*D + 3*D*mlp                     # two queries, keys and values, projection, SwiGLU
     layer = 2*N*met_by_token + 2*M*2*D*kv + 4*N*(N + M)*D + 2*4*T*D   # and keys of the conditioning, scores, AdaLN
     embeddings = 2*(256*T + T*T + T*D + c.pool*D*T + c.gate*T*c.eva_dim)
-    outside = 2*N*2*c.eva_dim*D + 2*M*(c.clip_dim + D)*D + embeddings
+    outside = 2*N*(c.eva_dim*D + head) + 2*M*(c.clip_dim + D)*D + embeddings
     kept_in_layer = N*D*(21 + 8*c.kv_heads/c.heads + 4*mlp/D)
-    kept_outside = N*(6*D + c.eva_dim + c.clip_dim)
+    kept_outside = N*(6*D + 4*hidden + c.eva_dim + c.clip_dim)
     return dict(parameters=parameters, flops=(c.layers*layer + outside)/N, optimizer=16*parameters,
                 activations=4*(c.layers*kept_in_layer + kept_outside),
                 activations_checkpointed=4*(kept_in_layer + kept_outside + N*c.layers*D))
 
 # %% ../nbs/12_dit.ipynb #c9c83481
-def _rms(x): return x.detach().float().square().mean((1, 2)).sqrt()                     # (B,)
-
-def _measure_norms(block, name, norms)->list: # of hooks
-    "Listen to one block: what enters it, what stands between its two sublayers, and what leaves it"
-    heard = {}
-    def enter(_, args): heard['before'] = args[0]
-    def middle(_, args): heard['between'] = args[0]
-    def leave(_, args, out):
-        added, rest = heard['between'] - heard['before'], out - heard['between']
-        norms[name] = dict(attention=_rms(added), mlp=_rms(rest), stream=_rms(out))
-        heard.clear()
-    return [block.register_forward_pre_hook(enter), block.mlp_norm.register_forward_pre_hook(middle),
-            block.register_forward_hook(leave)]
+def _keep_size(module, block, part, norms):
+    "Listen to one module: the size of what comes out, for each image"
+    def leave(module, args, out): norms.setdefault(block, {})[part] = out.detach().float().square().mean((1, 2)).sqrt()
+    return module.register_forward_hook(leave)
 
 def _keep_maps(attention, name, maps):
     "Listen to one attention: compute it once more, on the slow path"
@@ -407,7 +407,8 @@ def capture(model:EvaDiT, # not compiled
     "Within the block, calls of `model` fill `seen.maps` and `seen.norms`, by name of the module; the last call counts"
     seen, hooks = SimpleNamespace(maps={}, norms={}), []
     for i, block in enumerate(model.blocks):
-        hooks += _measure_norms(block, f'blocks.{i}', seen.norms)
+        parts = dict(attention=block.attn_norm_out, mlp=block.mlp_norm_out, stream=block)
+        hooks += [_keep_size(part, f'blocks.{i}', name, seen.norms) for name, part in parts.items()]
         if maps: hooks.append(_keep_maps(block.self_attn, f'blocks.{i}.self_attn', seen.maps))
         if maps: hooks.append(_keep_maps(block.cross_attn, f'blocks.{i}.cross_attn', seen.maps))
     try: yield seen

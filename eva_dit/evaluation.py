@@ -170,9 +170,10 @@ def velocity_similarities(work:Work, batch:Batch)->Tensor: # (B, times, 3): mode
 
 # %% ../nbs/51_evaluation.ipynb #9b74d78d
 def noise_left(work:Work, out:Tensor, batch:Batch)->dict: # (B,) each
-    "For a bare `EvaDiT`: the share of the noise that its last layer cannot reach, and the similarity without it"
+    "For a bare `EvaDiT`: the share of the noise that its linear head cannot reach, and the similarity without it"
     model = work.subject.model
-    if not isinstance(model, EvaDiT) or model.gate is not None or work.subject.flow.prediction != 'velocity': return {}
+    if not isinstance(model, EvaDiT) or model.gate is not None or not isinstance(model.head, nn.Linear): return {}
+    if work.subject.flow.prediction != 'velocity': return {}
     reach = torch.linalg.qr(torch.cat([model.head.weight, model.head.bias[:, None]], 1).float()).Q      # (E, width + 1)
     inside = out @ reach @ reach.T
     left = (out - inside).square().sum((1, 2))/batch.x_0.square().sum((1, 2))

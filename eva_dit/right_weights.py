@@ -4,16 +4,19 @@
 
 # %% auto #0
 __all__ = ['chance', 'over_chance', 'marks_of_training', 'looks_random', 'photographs', 'exchange_qk', 'turn_positions', 'naming',
-           'with_slips', 'measured', 'Checked', 'random_twin', 'check_encoder', 'check_towers_of']
+           'with_slips', 'measured', 'Checked', 'random_twin', 'check_encoder', 'ClipText', 'clip_text',
+           'check_towers_of']
 
 # %% ../nbs/31a_right_weights.ipynb #094f258c
 import copy
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 import torch
 from PIL import Image
 from torch import nn, Tensor
 from .core import UserError
-from .encoders import Encoder, check_memory, clip_mean, clip_std, preprocess, random_weights
+from .encoders import Encoder, check_memory, clip_mean, clip_std, is_path, preprocess, random_weights
 from .eva_clip import eva_names, load_pair
 
 # %% ../nbs/31a_right_weights.ipynb #f6e32cbe
@@ -192,14 +195,58 @@ def check_encoder(encoder:Encoder, # with the weights in question
     return out
 
 # %% ../nbs/31a_right_weights.ipynb #11c72c70
+class ClipText:
+    "The text tower of a CLIP repository, asked like a `TextTower`"
+    def __init__(self,
+                 model, # transformers' `CLIPModel`
+                 tokenizer # its tokenizer
+                ):
+        self.model, self.tokenizer, self.raw = model.eval(), tokenizer, False
+
+    @torch.no_grad()
+    def text(self,
+             words:list # sentences
+            )->Tensor: # (n, P), of length 1
+        "Vectors of sentences"
+        ids = self.tokenizer(words, padding=True, return_tensors='pt').to(self.model.device)
+        pooled = self.model.text_model(**ids).pooler_output
+        return nn.functional.normalize(self.model.text_projection(pooled), dim=-1)
+
+    @torch.no_grad()
+    def image(self,
+              tokens:Tensor # of the last layer of the vision tower, CLS first, (n, 1 + N, D)
+             )->Tensor: # (n, P), of length 1
+        "Vectors of images"
+        pooled = self.model.vision_model.post_layernorm(tokens[:, 0])
+        return nn.functional.normalize(self.model.visual_projection(pooled), dim=-1)
+
+def clip_text(name:str # of a CLIP model: a Hub id whose weights are here already, or a local folder
+             )->ClipText: # None if it has no text tower here
+    "The text tower that lies beside a vision tower"
+    from transformers import AutoConfig, AutoTokenizer, CLIPModel
+    where = str(Path(name).expanduser()) if is_path(name) else name
+    load:Any = CLIPModel.from_pretrained
+    try:
+        kind = AutoConfig.from_pretrained(where, local_files_only=True).model_type
+        if kind != 'clip': raise UserError(f'it holds a {kind} only')
+        model, info = load(where, local_files_only=True, output_loading_info=True)
+        missing = sorted(info['missing_keys'])
+        if missing: raise UserError(f'{missing[0]} is missing')
+        return ClipText(model, AutoTokenizer.from_pretrained(where, local_files_only=True))
+    except (OSError, ValueError, RuntimeError, TypeError) as e:                       # a UserError is a ValueError
+        print(f'{name} without its text tower: {str(e).splitlines()[0]}')
+        return None
+
+# %% ../nbs/31a_right_weights.ipynb #914c93b7
 def check_towers_of(eva:Encoder, # with the weights in question
                     clip:Encoder, # with the weights in question
                     model:str, # the name that `eva` was loaded by
                     weights:str=None # and its weights
                    )->list: # of `Checked`
-    "Look at the weights of both towers, with the text tower of the EVA model if there is one"
+    "Look at the weights of both towers, with their text towers where there are any"
     text = None
     if model in eva_names() and not eva.random:
         try: text = load_pair(model, weights, flags=('--eva_model', '--eva_weights'))
         except UserError as e: print(f'Without a text tower: {e}')
-    return [check_encoder(eva, text), check_encoder(clip)]
+    asked = clip_text(clip.name) if not clip.random and clip.layer == 'last' else None
+    return [check_encoder(eva, text), check_encoder(clip, asked)]

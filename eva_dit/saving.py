@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from .core import (Maybe, UserError, check_choice, disk_sentence, free_folder, read_json, require_hub,
                           whole_file, write_json)
 from .dit import DiTConfig, EvaDiT, check_weights
+from .families import families as families                  # a saved model may be called by one of their names
 from .models import Aligned, Gated, Model, named, nested, wrapped
 
 # %% ../nbs/15_saving.ipynb #d15ee263
@@ -165,7 +166,7 @@ def load_model(where, # a folder that `save_model` wrote, or a repository owner/
 def _dit_config(fields, file):
     "The configuration of an `EvaDiT`; unknown fields are refused"
     unknown = sorted(set(fields) - set(DiTConfig.__dataclass_fields__))
-    if not unknown: return DiTConfig(**fields)
+    if not unknown: return DiTConfig(**{'head': 'linear', **fields})           # 0.1.0 knew no other, and does not say
     raise UserError(f'The model configuration {file} has unknown fields: {", ".join(unknown)}; it was written by '
                     'another version, or for another model.')
 

@@ -210,19 +210,25 @@ class Finding:
     value: float            # the number behind it, or None
     evidence: str           # what was found, in words
     advice: str = ''        # what to look at
+    names: tuple = ()       # all parameters, modules or inputs that it is about, where they have names
 
 def sound(value, evidence): return Finding('sound', value, evidence)
-def fault(value, evidence, advice): return Finding('fault', value, evidence, advice)
-def fact(value, evidence, advice=''): return Finding('fact', value, evidence, advice)
+def fault(value, evidence, advice, names=()): return Finding('fault', value, evidence, advice, tuple(names))
+def fact(value, evidence, advice='', names=()): return Finding('fact', value, evidence, advice, tuple(names))
 def unknown(why): return Finding('not checked', None, why)
 
 checks:dict = {}            # name to function
 
-def check(*after # names of checks: where they find a fault, this one cannot tell
+def check(*after, # names of checks: where they find a fault, this one cannot tell
+          symptom:bool=False, # can something above it be the cause?
+          trains:bool=False # does it need training steps?
          ): # a decorator for f(subject) -> Finding
-    "Add a function to the checks; its name is that of the check, its docstring says what is true of a sound network"
+    '''Add a function to the checks; its name is that of the check.
+
+    The first line of its docstring says what is true of a sound network. After a blank line, one or more paragraphs
+    explain it: what was seen to break it, how it is measured, what its limit rests on, and a source.'''
     def add(f):
-        f.after = after
+        f.after, f.symptom, f.trains = after, symptom, trains
         checks[f.__name__.replace('_', ' ')] = f
         return f
     return add

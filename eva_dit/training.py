@@ -81,13 +81,10 @@ class Tally:
 
     def split(self,
               values:list # numbers, as the sums lie
-             )->dict: # name: number, or a list of numbers
+             )->dict: # name: list of numbers
         "Give numbers their names"
-        rest, named = iter(values), {}
-        for name, size in self.sizes.items():
-            numbers = list(itertools.islice(rest, size))
-            named[name] = numbers[0] if size == 1 else numbers
-        return named
+        rest = iter(values)
+        return {name: list(itertools.islice(rest, size)) for name, size in self.sizes.items()}
 
 # %% ../nbs/42_training.ipynb #40d5d0e3
 class Controls:
