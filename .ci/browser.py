@@ -293,8 +293,28 @@ def watch_test(s, at, folder):
             n = points(page); s.until(lambda: points(page) > n + 2, 'and it moves'); s.until(lambda: fits(page), 'it fits'); s.shot('voila')
     finally: end(other)
 
-tests = dict(training=training_test, watch=watch_test)
-usual = 'training', 'watch'
+def views_test(s, at, folder):
+    "Comparison, inspector and explorer: they draw, and answer to clicks"
+    page = s.page
+    made = "for name, lr in (('a', 2e-3), ('b', 5e-4)):\n    if not Path(name).exists(): list(toy_trainer(name, max_steps=60, learning_rate=lr, eval_every=20, resume=False))"
+    write_notebook(folder/'views.ipynb', 'from toy import *\nfrom eva_dit.compare import compare\nfrom eva_dit.inspector import EmbeddingInspector\nfrom eva_dit.explorer import ArchitectureExplorer\n' + made, "compare(['a', 'b'])", "EmbeddingInspector('a', 'store')", 'ArchitectureExplorer()')
+    open_notebook(page, at('views.ipynb'))
+    s.until(lambda: points(page) > 5, 'compare: two runs', 90); assert 'learning_rate' in outputs(page)
+    shown = lambda: page.evaluate(f'() => {plot % "loss"}.data.filter(t => t.x.length && !t.fill).map(t => t.name)')
+    assert shown() == ['a', 'b']; page.locator('.eva-chart > .eva-sub button').first.click(); s.until(lambda: shown() == ['b'], 'a click on a name hides the run'); s.shot('compare')
+    page.locator('.eva-chart > .eva-sub button').first.click(); page.mouse.move(5, 300)
+    page.wait_for_selector('.eva-maps .eva-mark', state='attached', timeout=60_000); s.ok('inspector: the pictures are there')
+    page.locator('.eva-maps').scroll_into_view_if_needed(); box = page.locator('.eva-maps .eva-pic').first.bounding_box(); corner = box['x'] + box['width']*.9, box['y'] + box['height']*.1
+    page.mouse.move(*corner); s.until(lambda: 'row 0, column 3' in page.inner_text('.eva-maps'), 'pointing at a place shows it in all pictures')
+    page.mouse.click(*corner); page.mouse.move(5, 300); s.until(lambda: 'from (0, 3), block' in page.inner_text('.eva-maps'), 'a click shows where that place looks'); s.shot('inspector')
+    key = lambda: page.inner_text('.eva-words'); before = key()
+    page.locator('.eva-gallery .eva-thumb').nth(2).click(); s.until(lambda: key() != before and page.locator('.eva-gallery .eva-chosen').count() == 1, 'another image is chosen')
+    total = lambda: page.evaluate(f'() => [...({plot % "parts"}?.data?.[0].x || [])].reduce((a, b) => a + b, 0)')
+    page.locator('.eva-layers').scroll_into_view_if_needed(); s.until(total, 'explorer: it draws'); n = total()
+    page.locator('.eva-layers .noUi-handle').focus(); page.keyboard.press('ArrowRight'); s.until(lambda: total() > n, 'a slider moves, and the numbers follow'); time.sleep(1); s.shot('explorer')
+
+tests = dict(training=training_test, watch=watch_test, views=views_test)
+usual = 'training', 'watch', 'views'
 
 
 def main():

@@ -1,8 +1,12 @@
 "What the other scripts here know about notebooks: their cells, their flags, and whether a saved output is older than its code"
+import base64
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
+
+from PIL import Image
 
 root = Path(__file__).parents[1]
 flags = 'notest', 'slow', 'browser', 'cuda', 'hub'          # tst_flags of settings.ini: cells that run only when asked
@@ -83,3 +87,21 @@ def title(cell):
     "The first line of a cell that says something, to name it by"
     lines = [line for line in source(cell).splitlines() if line.strip() and not line.startswith('#|')]
     return lines[0].strip()[:70] if lines else '(empty)'
+
+
+def fewer_colors(png, limit=100_000):
+    "A PNG in base64, with 256 colors if it is large: a third of the bytes, and hardly a difference that one sees"
+    if len(png) < limit: return png
+    picture, small = Image.open(io.BytesIO(base64.b64decode(png))), io.BytesIO()
+    picture.convert('RGB').quantize(256, dither=Image.Dither.NONE).save(small, 'PNG', optimize=True)
+    return min(png, base64.b64encode(small.getvalue()).decode(), key=len)
+
+
+def tidy(output):
+    "Make a saved output small, and leave out the names of temporary folders, which are others each time"
+    data = output.get('data', {})
+    if 'image/png' in data: data['image/png'] = fewer_colors(''.join(data['image/png']))
+    for holder, key in ((output, 'text'), (data, 'text/plain'), (data, 'text/html')):
+        if key not in holder: continue
+        text = re.sub(r'/tmp/tmp\w+', '...', ''.join(holder[key]))
+        holder[key] = text.splitlines(keepends=True) if isinstance(holder[key], list) else text

@@ -10,7 +10,7 @@ import inspect
 import sys
 from dataclasses import dataclass, fields
 from .core import Maybe, UserError, check_choice, read_json
-from .diagnosis import Check, Diagnosis, diagnose, marks, meaning
+from .diagnosis import Check, Diagnosis, all_checks, diagnose, marks, meaning
 from .pages import rendered, static_text
 from .subject import checks
 
@@ -120,9 +120,9 @@ class Comparison:
 def listing()->str:
     "All checks with what they mean, by the room that they belong to"
     lines, room = [], None
-    for name, f in checks.items():
-        if f.__module__ != room:
-            room = f.__module__
+    for name in all_checks():
+        if checks[name].__module__ != room:
+            room = checks[name].__module__
             lines += ['', f'{sys.modules[room].__doc__} ({room})']
         lines.append(f'  {name:28}{meaning(name)}')
     return '\n'.join(lines).strip()

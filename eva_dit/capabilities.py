@@ -257,6 +257,8 @@ class Capabilities(list):
 
     def __str__(self): return '\n'.join([head, '', *map(line, self)])
 
+    def __repr__(self): return str(self)
+
     def rows(self)->list: # of dicts
         "For JSON: the fields of each `Capability`; what is not finite is None"
         def plain(v): return None if isinstance(v, float) and not math.isfinite(v) else v

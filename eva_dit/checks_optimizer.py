@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from .checks_learning import built, workpiece
-from .checks_recipe import Looked, batch_of, epoch_of, go_on, look, looked, rows_of
+from .checks_recipe import Looked, batch_of, epoch_of, go_on, looked, rows_of
 from .models import failed
 from .step import Shown, Updates, Watch, distance, fits, held, tensors_of
 from .subject import apart, asked, check, fact, fault, sound, unknown
@@ -183,9 +183,8 @@ def mode_in_training(s):
 # %% ../nbs/54b_checks_optimizer.ipynb #6022a4c8
 def loop_of(s, *needed):
     "What was seen, if the loop has these parts; or why nothing can be said"
-    if s.recipe.training is None: return unknown('no training step was given')
-    if s.reason: return unknown(s.reason)
-    seen = look(s)
+    seen = looked(s)
+    if not isinstance(seen, Looked): return seen
     missing = [n for n in needed if getattr(seen.loop, n) is None]
     return unknown(f'no {missing[0]} was given') if missing else seen
 

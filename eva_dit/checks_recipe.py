@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 from .checks_learning import Case, Loop, built, workpiece
+from .core import UserError
 from .models import failed
 from .step import Shown, Updates, Watch, held, joined, shown, tensors_of, whose
 from .subject import check, fact, fault, sound, unknown
@@ -21,7 +22,7 @@ steps_to_look, seconds_to_look = 24, 60.
 @dataclass
 class Looked:
     "What some steps of a recipe have shown, pulled and moved"
-    loop: Loop
+    loop: Loop                                      # that the recipe has made
     model: nn.Module                                # that the recipe was given, a copy
     x_1: Tensor                                     # the batch, (n, N, E)
     cond: Tensor                                    # (n, M, C)
@@ -97,7 +98,9 @@ def look(s:Case # whose recipe is looked at; the network is copied
     seen.note_average()
     return seen
 
-def one_step(seen, k):
+def one_step(seen:Looked, # what is written to
+             k:int # number of the step
+            )->bool:
     "One step, written down; False if it failed"
     before, updates = epoch_of(seen.loop.schedule), len(seen.updates.found)
     with Watch(seen.model) as calls:
@@ -109,7 +112,8 @@ def one_step(seen, k):
         seen.epochs.append((epoch_of(seen.loop.schedule) - before, len(seen.updates.found) - updates))
     return True
 
-def epoch_of(schedule):
+def epoch_of(schedule # of torch, maybe wrapped
+            ): # a number, or None
     "How far a scheduler of torch has come; None if there is none"
     while hasattr(schedule, 'scheduler'): schedule = schedule.scheduler              # accelerate wraps it
     return getattr(schedule, 'last_epoch', None)
@@ -119,7 +123,8 @@ def looked(s):
     "What was seen; or the reason why nothing can be said"
     if s.recipe.training is None: return unknown('no training step was given')
     if s.reason: return unknown(s.reason)
-    return look(s)
+    try: return look(s)
+    except UserError: return unknown('training runs comes first')                   # which says what it is
 
 def rows_of(s):
     "The table of what was shown, and all that was seen; or a reason, and None"
@@ -131,8 +136,10 @@ def rows_of(s):
 @check('shapes', trains=True)
 def training_runs(s):
     "Training steps can be made, and call the model that they are given"
-    seen = looked(s)
-    if not isinstance(seen, Looked): return seen
+    if s.recipe.training is None: return unknown('no training step was given')
+    if s.reason: return unknown(s.reason)
+    try: seen = look(s)
+    except UserError as e: return fault(0, str(e), 'training(model) returns a step or a Loop')
     n = len(seen.tables)
     if seen.failed: return fault(n, seen.failed, 'the step is called with tokens (B, N, E) and conditioning (B, M, C); '
                                  'wrap it in a function of these two that knows all else')
@@ -384,7 +391,9 @@ def go_on(seen:Looked, # a loop that was looked at
             if c.learns and len(seen.nulls) < 64: note_null(seen, c)
     return most
 
-def note_null(seen, c):
+def note_null(seen:Looked, # what is written to
+              c # a `Call`
+             ):
     "What a call shows in place of a conditioning, if it does"
     owner = whose(c.cond, seen.cond, c.drop)
     if c.cond is None: seen.nulls.append(None)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from .checks_learning import Case, workpiece
 from .checks_optimizer import loop_of, mode_matters
-from .checks_recipe import Looked, batch_of, go_on, look
-from .step import Watch, amounts, distance, fits, tensors_of, whose
+from .checks_recipe import Looked, batch_of, go_on, looked, rows_of
+from .models import failed
+from .step import Shown, Watch, amounts, distance, fits, tensors_of, whose
 from .subject import check, fact, fault, sound, unknown
 
 # %% ../nbs/54c_checks_sampler.ipynb #a7daa76c
@@ -61,8 +62,8 @@ def stage(s:Case # whose sampler is asked
         _, model = workpiece(s)
         model.eval()
         return lambda cond, x_0: s.recipe.sampler(model, cond, x_0), [model]
-    seen = look(s) if s.recipe.training is not None else None
-    if seen is None or seen.loop.sample is None: return unknown('no sampler was given'), []
+    seen = looked(s) if s.recipe.training is not None else None
+    if not isinstance(seen, Looked) or seen.loop.sample is None: return unknown('no sampler was given'), []
     return seen.loop.sample, networks(seen)
 
 def networks(seen:Looked # a loop
@@ -86,7 +87,9 @@ def walk(s:Case, # whose sampler is asked
     given, cond = x_0.clone(), known[:4].clone()
     torch.manual_seed(s.seed + 17*again)
     answer = oracle(s, known, velocities, home if kind == 'home' else None)
-    with torch.no_grad(), Watch(*models, answer=answer) as calls: out = sample(cond, given)
+    with torch.no_grad(), Watch(*models, answer=answer) as calls:
+        try: out = sample(cond, given)
+        except Exception as e: return fault(None, f'the sampler {failed(e)}', 'its call: sampler(model, cond, x_0)')
     found = s.known[kind, again] = Walk(out, calls, x_0, known[:4], not torch.equal(given, x_0), velocities)
     return found
 
@@ -230,12 +233,10 @@ def nulls_of(w:Walk, # a walk with guidance
 # %% ../nbs/54c_checks_sampler.ipynb #44b4651b
 def both(s, kind='guided'):
     "The walk and the training; or the reason why one of them is missing, and None"
-    if s.recipe.training is None: return unknown('no training step was given'), None
+    rows, seen = rows_of(s)
+    if not isinstance(rows, Shown): return rows, None
     w = walked(s, kind)
-    if not isinstance(w, Walk): return w, None
-    seen = look(s)
-    if seen.rows is None: return unknown('the training step did not call the model that it was given'), None
-    return w, seen
+    return (w, seen) if isinstance(w, Walk) else (w, None)
 
 @check('sampler start', 'conditioning shown', trains=True)
 def null_condition(s):
@@ -274,8 +275,9 @@ def conditioning_alike(s):
     own = sum(a == b for a, b, _ in rows)/len(rows)
     if own < .9: return fault(own, f'{own:.0%} of the images have their own conditioning', 'conditioning that is '
                               'rolled or repeated: repeat_interleave, and the order of a stacked batch')
-    if s.recipe.training is None: return sound(own, 'each image has its own')
-    pairs = [(c.double().flatten(), look(s).conds[b].double().flatten()) for _, b, c in rows if b in look(s).conds]
+    seen = looked(s)
+    if not isinstance(seen, Looked): return sound(own, 'each image has its own')
+    pairs = [(c.double().flatten(), seen.conds[b].double().flatten()) for _, b, c in rows if b in seen.conds]
     if not pairs: return unknown('training shows no conditioning of the shape that it was given')
     slopes = [((a - a.mean()) @ (b - b.mean())/(b - b.mean()).square().sum()).item() for a, b in pairs]
     shifts = [((a.mean() - b.mean())/b.std().clamp_min(1e-6)).item() for a, b in pairs]
@@ -288,11 +290,8 @@ def conditioning_alike(s):
 @check('sampler start', 'time told', 'tokens shown', trains=True)
 def noise_alike(s):
     "Training mixes the tokens with the noise that the sampler starts from"
-    if s.recipe.training is None: return unknown('no training step was given')
-    if s.reason: return unknown(s.reason)
-    seen = look(s)
-    if seen.rows is None: return unknown('the training step did not call the model that it was given')
-    rows = seen.rows
+    rows, _ = rows_of(s)
+    if not isinstance(rows, Shown): return rows
     ok = rows.told < max(.35, rows.told.min().item() + .01)
     if not ok.any(): return unknown('training shows no noise')
     size = (rows.level[ok]/(1 - rows.told[ok])).median().item()

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from .charts import decimate, panel, smooth, trace
 from .core import UserError
 from .pages import colors
-from .run_charts import RunReader, gray, orange, words
+from .run_charts import RunReader, gray, words
 from .views import View, control
 
 # %% ../nbs/62_compare.ipynb #28897164
@@ -104,8 +104,8 @@ def panels_of(looks:list # of `styles`
             traces.append(trace(f'{key}:{k}', name, color, dash=dash, mode=mode))
         more = {}
         if key == 'eva':
-            traces += [trace('ridge', 'ridge', orange, dash='dash', across=True, width=1.5, legend=True),
-                       trace('mean_token', 'mean token', gray, dash='dash', across=True, width=1.5, legend=True)]
+            traces += [trace('ridge', 'ridge', '#5f656d', dash='dash', across=True, width=1.5, legend=True),
+                       trace('mean_token', 'mean token', gray, dash='dot', across=True, width=1.5, legend=True)]
             more = dict(range=[0, 1], words=words)
         out.append(panel(key, title, *traces, linked=True, x='step', **more))
     return out

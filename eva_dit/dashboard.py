@@ -7,6 +7,7 @@ __all__ = ['backgrounds', 'actions', 'values_of', 'block_ticks', 'RunPage', 'Run
            'TrainingDashboard', 'voila_folder', 'free_port', 'answers', 'eva_dit_watch']
 
 # %% ../nbs/61_dashboard.ipynb #6be8e552
+import dataclasses
 import html
 import importlib.util
 import json
@@ -38,13 +39,13 @@ def values_of(last:dict # the last value of each field
     forms |= dict(lr='.1e', samples_per_s=',.0f', memory_gb='.1f')
     known = {k: last[k] for k in forms if isinstance(last.get(k), (int, float))}
     texts = {k: f'{v:{forms[k]}}' for k, v in known.items()}
-    return {k: text[1:] if text.startswith('0.') else text for k, text in texts.items()}
+    return {k: text.removeprefix('0') if forms[k] == '.3f' else text for k, text in texts.items()}
 
 def block_ticks(names:list # of blocks
                )->list: # places and texts
     "Short names of blocks, at most fifteen"
     every = max(1, -(-len(names)//15))
-    short = [re.sub('^blocks[.]|_embed$|_cond$', '', name) for name in names]
+    short = [re.sub('^blocks[.]|_embed|_cond', '', name) for name in names]
     return [list(range(0, len(names), every)), short[::every]]
 
 class RunPage(View):
@@ -165,10 +166,12 @@ class Background:
 
     def back(self, which): # best, last or a step
         "Stop, go back to a checkpoint, and stand still there; takes as long as a step and loading"
-        trainer = self.trainer
-        if self.alive:
+        trainer, config = self.trainer, self.trainer.config
+        if self.alive:                      # the checkpoint of the stop must not push out the chosen one
+            trainer.config = dataclasses.replace(config, keep_checkpoints=config.keep_checkpoints + 1)
             trainer.stop()
             self.thread.join()
+            trainer.config = config
         trainer.unpause()
         trainer.restore(which)
         for c in trainer.helpers:                           # whoever goes back by hand has a new chance
@@ -178,6 +181,7 @@ class Background:
         self.events[:] = [e for e in self.events if e['x'] <= trainer.step]
         self.events.append(mark('back', trainer.step, 'went back to this checkpoint'))
 
+# %% ../nbs/61_dashboard.ipynb #71c5e2a8
 def in_background(trainer # a `Trainer`
                  )->Background:
     "The one `Background` of the trainer's run folder"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['marks', 'rooms', 'Check', 'line', 'paragraph', 'not_given', 'Diagnosis', 'Accepted', 'accepting', 'judged',
-           'accepted_findings', 'to_accept', 'Examination', 'unmet', 'meaning', 'grid_of', 'with_store', 'diagnose',
-           'examined']
+           'accepted_findings', 'to_accept', 'Examination', 'unmet', 'meaning', 'all_checks', 'grid_of', 'with_store',
+           'diagnose', 'examined']
 
 # %% ../nbs/57_diagnosis.ipynb #fd278268
 import math
@@ -18,12 +18,13 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 from .capabilities import as_grid
-from .checks import call_advice
+from .checks import call_advice, shapes
 from .checks_heard import time_heard
 from .checks_inside import rotation
 from .checks_parameters import gradients
-from .checks_learning import Case, Recipe
+from .checks_learning import Case, Recipe, loss_falls
 from .checks_recipe import training_runs
+from .checks_optimizer import optimizer_holds
 from .checks_sampler import guidance
 from .checks_data import token_scale
 from .core import Maybe, UserError, check_choice, read_json
@@ -214,13 +215,12 @@ class Examination:
     def check(self, name)->Check:
         "A check as a line of the table"
         found = self.ask(name)
-        advice, faults = found.advice, [n for n, f in self.found.items() if f.verdict == 'fault']
-        causes = [n for n in faults if not checks[n].symptom]
-        if name in faults and checks[name].symptom and causes:
-            advice = f'first {", ".join(causes)}, above; then {advice}'
+        symptom = found.verdict == 'fault' and checks[name].symptom
+        causes = [n for n, f in self.found.items() if symptom and f.verdict == 'fault' and not checks[n].symptom]
+        first = f'first {", ".join(causes)}, above; then ' if causes else ''
         reasons = [a.reason for a in self.met[name]] if found.verdict == 'accepted' else []
-        return Check(name, meaning(name), found.verdict, found.evidence, advice, found.value, self.seconds[name],
-                     found.names, '; '.join(reasons))
+        return Check(name, meaning(name), found.verdict, found.evidence, first + found.advice, found.value,
+                     self.seconds[name], found.names, '; '.join(reasons))
 
 def unmet(e:Examination # that has asked its checks
          )->list: # of sentences
@@ -239,7 +239,13 @@ def meaning(name:str # of a check
     "What is true of a sound model: the first line of a check's documentation"
     return checks[name].__doc__.partition('\n')[0]
 
-rooms = time_heard, rotation, gradients, training_runs, guidance, token_scale       # one of each: now all are known
+# one check of each room, in the order in which rooms are asked: the short training is last
+rooms = shapes, time_heard, rotation, gradients, training_runs, optimizer_holds, guidance, token_scale, loss_falls
+
+def all_checks()->list: # of names
+    "All checks, in the order in which they are asked; those of somebody else come last"
+    order = {f.__module__: k for k, f in enumerate(rooms)}
+    return sorted(checks, key=lambda name: order.get(checks[name].__module__, len(order)))
 
 # %% ../nbs/57_diagnosis.ipynb #07c58e90
 def grid_of(tokens:str # 16x16, 257, or nothing
@@ -362,7 +368,7 @@ def diagnose(model, # any nn.Module, or a function (the modules that it uses are
             )->Diagnosis:
     "Is this DiT right? The model is left as it was"
     _refuse(model, store, flow)
-    names = list(checks) if only is None else [only] if isinstance(only, str) else list(only)
+    names = all_checks() if only is None else [only] if isinstance(only, str) else list(only)
     for n in names: check_choice('check', n, checks)
     accepted = accepted_findings(accept) if isinstance(accept, (str, Path)) else list(accept or [])
     if isinstance(tokens, str): tokens = grid_of(tokens)

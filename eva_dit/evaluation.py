@@ -26,6 +26,7 @@ from .held_out import Images, Subject, check_fit, choose, images_of, seen_in_tra
 from .metrics import (Counted, Structure, Summary, cost_plan, image_scores, score_names, sum_up_texts, table_of,
                              ways)
 from .sampling import noise, predict_clean, sample, solvers
+from .pictures import tower_tokens
 from .ridge import with_one
 from .seen import Pixels, Seen, add_pixels, colors_of, seen_of, worth_seeing
 from .store import EmbeddingStore, splits
@@ -188,7 +189,7 @@ def measure(work:Work, batch:Batch,
     tokens = token_cosine(space.decode(outs['dit_ode']), space.decode(batch.true))                      # (B, N)
     found.update(index=batch.index, map=tokens[:, -rows*columns:].unflatten(1, (rows, columns)),
                  velocity=velocity_similarities(work, batch), **noise_left(work, outs['dit_ode'], batch))
-    shown = [space.decode(out) for out in (*outs.values(), batch.true)] if work.pixels.readout else []
+    shown = [tower_tokens(space, x, work.pixels.statistics) for x in (*outs.values(), batch.true)]
     pixels = work.pixels.errors(work.images.numbers[batch.index], shown)        # (B, ways + 1), dB
     if pixels is not None: found['pixels'] = pixels
     return {name: x.cpu() for name, x in found.items()}

@@ -114,7 +114,7 @@ def batches_of(store, targets, left_out:dict, size:int=64):
 
 def error_on(store, readout:Readout, targets:dict)->float: # dB; None if there are no pictures
     "How good the pictures of some images are, on average"
-    found = [psnr(readout.show(store.rows([i])[0]), target[None]) for i, target in sorted(targets.items())]
+    found = [psnr(readout.show(store.rows([i])[0]).cpu(), target[None]) for i, target in sorted(targets.items())]
     return round(torch.cat(found).mean().item(), 2) if found else None
 
 def said_of(about:dict)->str: # of a readout, from a manifest

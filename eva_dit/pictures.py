@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['max_cell', 'strengths', 'honest', 'to_patches', 'from_patches', 'target_picture', 'resized', 'psnr', 'Readout',
-           'readout_of', 'color_basis', 'token_colors', 'heat', 'similarity_map', 'strip', 'write_picture', 'Viewer']
+           'tower_tokens', 'readout_of', 'color_basis', 'token_colors', 'heat', 'similarity_map', 'strip',
+           'write_picture', 'Viewer']
 
 # %% ../nbs/34_pictures.ipynb #f58fc0e0
 import json
@@ -21,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from .core import UserError, disk_sentence, expect, whole_file
 from .encoders import centre_square
-from .flow import Standardiser, token_cosine
+from .flow import Standardiser, UnitNorm, token_cosine
 from .ridge import RidgeSums, with_one
 
 # %% ../nbs/34_pictures.ipynb #ccf12598
@@ -132,6 +133,17 @@ def fit(cls:Readout,
         chosen = max(s for s, error in errors.items() if error <= 1.01*min(errors.values()))
     weights = (fitted + check).solve(chosen).half().float()
     return Readout(weights, space.mean, space.std, grid, shape, dict(about, images=images, strength=chosen))
+
+# %% ../nbs/34_pictures.ipynb #1747b497
+def tower_tokens(space:Standardiser, # in which a model works
+                 z:Tensor, # tokens in it, (..., N, E)
+                 statistics:dict # of the store: eva_mean and eva_std, (E,)
+                )->Tensor: # (..., N, E)
+    "Tokens as the tower gives them, from the space of a model"
+    x = space.decode(z)
+    if not isinstance(space, UnitNorm): return x
+    norm = (statistics['eva_mean'].square() + statistics['eva_std'].square()).sum().sqrt()
+    return x*norm.to(x.device)
 
 # %% ../nbs/34_pictures.ipynb #8a5b78d7
 @patch

@@ -259,7 +259,9 @@ class RunReader:
     def store(self)->Path: # None if the settings do not name it
         "The folder of the tokens"
         named = (self.config.get('config') or {}).get('chunked_embeddings_dir')
-        return Path(named) if isinstance(named, str) else None
+        if not isinstance(named, str): return None
+        begun = Path(), *self.folder.resolve().parents[:2]                   # where training may have begun
+        return next((place/named for place in begun if (place/named).is_dir()), Path(named))
 
 # %% ../nbs/60a_run_charts.ipynb #8b979744
 @patch

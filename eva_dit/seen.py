@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from .metrics import Summary
 from .pages import data_uri, square
-from .pictures import Viewer, color_basis, psnr, readout_of, token_colors
+from .pictures import Viewer, color_basis, psnr, readout_of, token_colors, tower_tokens
 from .sampling import predict_clean
 
 # %% ../nbs/50a_seen.ipynb #dbe5277d
@@ -26,6 +26,7 @@ class Pixels:
                  store # an `EmbeddingStore`, or anything like it
                 ):
         self.readout, self.photographs = readout_of(store), store.thumbnails()
+        self.statistics = store.statistics()
 
     def known(self,
               numbers:Tensor # of images, (n,)
@@ -62,8 +63,7 @@ def worth_seeing(similarity:Tensor, # of the images, (n,)
                 )->dict: # word -> place of an image
     "The worst, the median and the best image, and three by chance, with a photograph if possible"
     order = similarity.argsort()
-    found = dict(worst=order[0], median=order[len(order)//2], best=order[-1])
-    found = {word: int(place) for word, place in found.items()}
+    found = dict(worst=int(order[0]), median=int(order[len(order)//2]), best=int(order[-1]))
     others = torch.randperm(len(order), generator=torch.Generator().manual_seed(0)).tolist()
     others = [i for i in others if i not in found.values()]
     others.sort(key=lambda i: not known[i])                                     # stable: still by chance
@@ -120,7 +120,7 @@ def out_of_noise(work, # `Work` of `51_evaluation`
         steps = math.ceil(work.settings.steps*(1 - t))
         for kind, out in zip(found.values(), (x_t, predict_clean(s.model, s.flow, cond, x_t, t),
                                               work.sample(cond, x_t, t_start=t, steps=steps))):
-            kind.append(s.eva_space.decode(out))
+            kind.append(tower_tokens(s.eva_space, out, work.pixels.statistics))
     return {title: torch.cat(kind) for title, kind in found.items()}
 
 def seen_of(work, # `Work` of `51_evaluation`
@@ -130,8 +130,9 @@ def seen_of(work, # `Work` of `51_evaluation`
             errors:dict # way -> dB; empty if that was not measured
            )->Seen:
     "What a report shows of some images"
-    viewer, decode = Viewer(work.store, work.images.numbers[batch.index]), work.subject.eva_space.decode
-    columns = viewer.columns(**{title: decode(outs[way]) for way, title in shown_ways.items()})
+    viewer, space = Viewer(work.store, work.images.numbers[batch.index]), work.subject.eva_space
+    made = {way: tower_tokens(space, x, work.pixels.statistics) for way, x in outs.items()}
+    columns = viewer.columns(**{title: made[way] for way, title in shown_ways.items()})
     titles = {title: errors[way] for way, title in (shown_ways | dict(true='true tokens')).items() if way in errors}
     middle = min(1, len(words) - 1)
     path = {title: viewer.show(x) for title, x in out_of_noise(work, batch, middle).items()}

@@ -164,7 +164,10 @@ def shown(calls:list, # of `Call`, those that learn
     tables = [row_by_row(c, x_1, cond) for c in calls if c.learns and c.x_t.shape[1:] == x_1.shape[1:]]
     return joined(tables) if tables else None
 
-def row_by_row(c, x_1, cond):
+def row_by_row(c:Call, # one call
+               x_1:Tensor, # the batch, (n, N, E)
+               cond:Tensor # its conditioning, (n, M, C)
+              )->Shown:
     "One call as a table"
     found = amounts(c.x_t, x_1)
     image = found.abs().argmax(1)
@@ -175,9 +178,11 @@ def row_by_row(c, x_1, cond):
     sample = torch.linspace(0, rest[0].numel() - 1, min(512, rest[0].numel()), device=rest.device).long()
     scaled = per_image(t, clean)*clean
     channels = torch.stack([(c.x_t*scaled).sum((0, 1)), scaled.square().sum((0, 1))])
+    mine = whose(c.cond, cond, c.drop)
+    used = pull.flatten(1).ne(0).any(1).cpu()
+    a, b, fit, weight = pulled(pull, data, rest, c.out.detach().float(), t)
     return Shown(torch.zeros_like(image), image, share, t.double().cpu(), rest.square().mean((1, 2)).sqrt().cpu(),
-                 rest.mean((1, 2)).cpu(), rest.flatten(1)[:, sample].cpu(), whose(c.cond, cond, c.drop),
-                 pull.flatten(1).ne(0).any(1).cpu(), *pulled(pull, data, rest, c.out.detach().float(), t),
+                 rest.mean((1, 2)).cpu(), rest.flatten(1)[:, sample].cpu(), mine, used, a, b, fit, weight,
                  pull.ne(0).any(0).cpu(), channels.cpu())
 
 def joined(tables:list # of `Shown`, at least one
@@ -215,7 +220,9 @@ def apart(a:dict, # name to tensor
     "How far two sets of tensors are apart"
     return sum((a[n].double() - b[n].double()).square().sum().item() for n in a)**.5
 
-def cosine(a, b):
+def cosine(a:dict, # name to tensor
+           b:dict # likewise
+          )->float:
     "Between two sets of tensors; 0 if one is zero"
     size = (inner(a, a)*inner(b, b))**.5
     return inner(a, b)/size if size > 0 else 0.

@@ -13,7 +13,7 @@ import torch
 from .baselines import evenly
 from .core import UserError
 from .callbacks import say
-from .pictures import Viewer, strip, write_picture
+from .pictures import Viewer, strip, tower_tokens, write_picture
 from .runs import checkpoint_name
 from .sampling import noise, sample
 from .training import Callback
@@ -91,13 +91,15 @@ class Drawing:
         numbers = images_to_draw(store, numbers, images)
         eva, clip = store.rows(numbers)
         self.spaces, self.steps, self.clip, self.x_0 = spaces, steps, clip, noise(*eva.shape)
+        self.statistics = store.statistics()
         self.viewer = Viewer(store, numbers) if shown else None
 
     def generated(self, model, flow, device)->torch.Tensor: # as the tower gives them, (n, N, E)
         "What a model makes of the images"
         eva, clip = (space.to(device) for space in self.spaces)
         cond = clip.encode(self.clip.to(device))
-        return eva.decode(sample(model, flow, cond, self.x_0.to(device), steps=self.steps, solver='midpoint'))
+        drawn = sample(model, flow, cond, self.x_0.to(device), steps=self.steps, solver='midpoint')
+        return tower_tokens(eva, drawn, self.statistics)
 
     def keep(self, folder, step:int, generated):
         "Write the picture of a step; False and a line on the screen if that is not possible"

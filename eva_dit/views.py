@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 import ipywidgets as w
 from fastcore.basics import patch
-from .charts import Chart, present, renew, write_page
+from .charts import Chart, bundle_of, present, write_page
 from .core import UserError
 
 # %% ../nbs/60b_views.ipynb #6953fdaa
@@ -169,7 +169,7 @@ def tell(self:View):
 @patch
 def settle(self:View):
     "Renew the picture that stands where there is no kernel"
-    renew(self.handle, self.chart.still(), repr(self))
+    if self.handle: self.handle.update(bundle_of(self.chart.still(), repr(self)), raw=True)
 
 # %% ../nbs/60b_views.ipynb #e12577cd
 @patch

@@ -47,7 +47,7 @@ function traceOf(t, arrays, theme, ends, faint) {
     return { ...out, x, y, z: rows, colorscale: 'Cividis', zmin: t.zmin, zmax: t.zmax, hoverongaps: false,
       colorbar: { thickness: 8, outlinewidth: 0, xpad: 6, tickfont: { size: 10 }, nticks: 5, len: 1.08 } };
   }
-  if (t.type === 'bar') return { ...out, x, y: t.labels, orientation: 'h', marker: { color: t.colors.map(theme.shade) } };
+  if (t.labels) return { ...out, x, y: t.labels, orientation: 'h', marker: { color: t.colors.map(theme.shade) } };
   if (t.fill) return { ...out, x, y, mode: 'lines', fill: 'toself', fillcolor: color, opacity: .15, line: { width: 0 }, hoverinfo: 'skip' };
   return { ...out, x: t.across && y.length ? ends : x, y: t.across && y.length ? [y[0], y[0]] : y, mode: t.mode || 'lines',
     line: { color, width: t.width ?? 2, dash: t.dash }, marker: { color, size: t.size ?? 4, symbol: t.symbol, line: { color, width: t.symbol ? 2 : 0 } } };
@@ -57,15 +57,14 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
   const kind = name => log.includes(name) ? 'log' : 'linear', axis = { gridcolor: line, linecolor: line, zeroline: false, tickfont: { size: 11 }, nticks: 6 };
   const right = panel.words || panel.traces.some(t => t.type === 'heatmap' || t.right) ? 66 : 14, size = { size: 11, color: theme.soft };
   const xlog = panel.linked && kind('x') === 'log', xr = panel.linked ? range && (xlog ? range.map(Math.log10) : range) : panel.xrange;
-  const ticks = live.ticks?.[panel.name];
-  const layout = { width, height: 230, margin: { l: panel.left || 46, r: right, t: 42, b: 36 }, showlegend: false, uirevision: 'eva',
+  const ticks = live.ticks?.[panel.name], layout = { width, height: 230, margin: { l: panel.left || 46, r: right, t: 42, b: 36 }, showlegend: false, uirevision: 'eva',
     hovermode: panel.traces.some(t => t.type) ? 'closest' : 'x unified', dragmode: 'zoom', paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
     font: { family: 'system-ui, sans-serif', size: 11, color: theme.ink }, shapes: [], annotations: [],
     hoverlabel: { bgcolor: theme.paper, bordercolor: theme.soft, font: { size: 11, color: theme.ink } },
     modebar: { bgcolor: 'rgba(0,0,0,0)', color: theme.soft, activecolor: theme.ink },
     xaxis: { ...axis, showgrid: false, showline: true, type: xlog ? 'log' : 'linear', title: { text: panel.linked && live.x || panel.x || '', font: size, standoff: 4 },
       uirevision: JSON.stringify([xr, xlog, resets]), ...(xr ? { range: [...xr], autorange: false } : { autorange: true }) },
-    yaxis: { ...axis, type: kind(panel.name), exponentformat: 'power', minexponent: 4, uirevision: kind(panel.name) + resets,
+    yaxis: { ...axis, type: panel.traces.some(t => t.labels) ? 'category' : kind(panel.name), exponentformat: 'power', minexponent: 4, uirevision: kind(panel.name) + resets,
       ...(panel.range && kind(panel.name) === 'linear' ? { range: [...panel.range] } : { rangemode: panel.zero ? 'tozero' : 'normal' }),
       ...(panel.reversed ? { autorange: 'reversed' } : {}), ...(ticks ? { tickvals: ticks[0], ticktext: ticks[1] } : {}) } };
   if (panel.square) layout.yaxis.scaleanchor = 'x';
@@ -106,17 +105,22 @@ function render({ model, el }) {
   };
   const seen = new IntersectionObserver(all => { for (const e of all) e.target.cell.near = e.isIntersecting; later() }, { rootMargin: '200px' });
 
-  const legend = (sub, traces, note, live, theme) => {
-    sub.replaceChildren();
-    if (note) make('span', 'eva-unit', note, sub);
-    for (const t of traces.filter(t => t.legend)) {
-      const value = live.values?.[t.id], b = make('button', hidden.has(t.name) ? 'eva-off' : '', `${t.name}${value ? ' ' + value : ''}`, sub);
-      b.style.color = theme.shade(t.color);
-      b.title = 'click: hide or show; point: highlight';
+  const legend = (sub, traces, note, live, theme) => {                          // made once: a button must stay under the pointer
+    const named = traces.filter(t => t.legend);
+    if (note && !sub.children.length) make('span', 'eva-unit', note, sub);
+    sub.made ||= named.map(t => {
+      const b = Object.assign(make('button', '', '', sub), { title: 'click: hide or show; point: highlight' });
       b.onclick = () => { hidden.has(t.name) ? hidden.delete(t.name) : hidden.add(t.name); bright = null; later() };
       b.onpointerenter = () => { bright = hidden.has(t.name) ? null : t.name; later() };
       b.onpointerleave = () => { bright = null; later() };
-    }
+      return b;
+    });
+    named.forEach((t, i) => {
+      const b = sub.made[i], text = `${t.name} ${live.values?.[t.id] || ''}`.trim();
+      if (b.textContent !== text) b.textContent = text;
+      b.style.color = theme.shade(t.color);
+      b.classList.toggle('eva-off', hidden.has(t.name));
+    });
   };
   const rangeOf = arrays => {                                                   // first and last step of all linked panels
     let a = Infinity, b = -Infinity;
@@ -124,8 +128,7 @@ function render({ model, el }) {
     if (!(b >= a)) return model.get('live').span || [0, 1];
     return model.get('log').includes('x') ? [Math.max(a, 1e-3), Math.max(b, a + 1e-3)] : b > a ? [a, b] : [a - 1, a + 1];
   };
-  const zoom = to => { view = to; tell(model, { view: to }); later() };
-  const whole = () => { resets++; zoom(null) };
+  const zoom = to => { view = to; tell(model, { view: to }); later() }, whole = () => { resets++; zoom(null) };
   const bind = c => {
     c.bound = true;
     c.plot.on('plotly_doubleclick', () => { whole(); return false });
@@ -133,8 +136,7 @@ function render({ model, el }) {
       const r = e['xaxis.range'] || (e['xaxis.range[0]'] !== undefined && [e['xaxis.range[0]'], e['xaxis.range[1]']]);
       if (r && c.panel.linked) zoom(model.get('log').includes('x') ? r.map(v => 10**v) : r.map(Number));
     });
-    c.plot.on('plotly_hover', e => { if (c.panel.linked) hairs(e.points[0].x) });
-    c.plot.on('plotly_unhover', () => hairs(null));
+    c.plot.on('plotly_hover', e => { if (c.panel.linked) hairs(e.points[0].x) }); c.plot.on('plotly_unhover', () => hairs(null));
   };
   const hairs = x => { for (const c of linked()) {
     const at = c.range && x !== null ? (c.xlog ? Math.log10(x) : x) : NaN, share = c.range ? (at - c.range[0])/(c.range[1] - c.range[0]) : NaN;
@@ -145,8 +147,7 @@ function render({ model, el }) {
   async function drawCell(c, arrays, live, theme, range, log) {
     const mine = c.panel.traces, filled = mine.some(t => (arrays[t.y] || []).length || (arrays[t.x] || []).length), width = Math.floor(c.box.clientWidth);
     legend(c.sub, mine, c.panel.note, live, theme);
-    c.none.hidden = filled;
-    c.plot.style.visibility = filled ? '' : 'hidden';
+    c.none.hidden = filled; c.plot.style.visibility = filled ? '' : 'hidden';
     if (!filled || width < 40) return;
     const layout = layoutOf(c.panel, live, theme, width, range, log, resets);
     Object.assign(c, { range: layout.xaxis.range, xlog: layout.xaxis.type === 'log', margin: layout.margin, wide: width });
@@ -186,11 +187,9 @@ function render({ model, el }) {
   const size = new ResizeObserver(later), theme = new MutationObserver(later), clock = setInterval(age, 1000), scheme = matchMedia('(prefers-color-scheme: dark)');
   size.observe(el); theme.observe(document.body, { attributes: true }); scheme.addEventListener('change', later);
   requestAnimationFrame(() => { cell = el.closest('.jp-OutputArea-child')?.previousElementSibling; cell?.querySelector('img') && cell.classList.add('eva-still') });
-  const end = fetchPlotly(model);
-  shared.ready.then(p => { Plotly = p; later() });
+  const end = fetchPlotly(model); shared.ready.then(p => { Plotly = p; later() });
   return () => {
-    ended = true;
-    end(); clearInterval(clock); size.disconnect(); theme.disconnect(); seen.disconnect(); scheme.removeEventListener('change', later);
+    ended = true; end(); clearInterval(clock); size.disconnect(); theme.disconnect(); seen.disconnect(); scheme.removeEventListener('change', later);
     cell?.classList.remove('eva-still');
     for (const [name, f] of Object.entries(news)) model.off(name, f);
     for (const c of cells) Plotly?.purge(c.plot);

@@ -26,6 +26,7 @@ function statusLine(model, root) {
     const bar = make('div', 'eva-bar', undefined, root), fill = make('div', `eva-fill eva-${s.phase}`, undefined, bar);
     fill.style.width = `${100*share}%`;
     const facts = make('div', 'eva-facts', undefined, root);
+    facts.hidden = !s.chips;
     for (const [name, value, tip] of s.chips || []) {
       const chip = make('span', 'eva-chip', undefined, facts);
       chip.title = tip || '';
