@@ -29,7 +29,6 @@ from .checks_sampler import guidance
 from .checks_data import token_scale
 from .core import Maybe, UserError, check_choice, read_json
 from .dit import DiTConfig
-from .families import families as families
 from .flow import Flow, Standardiser
 from .models import Model, own_words
 from .pages import rendered

@@ -7,6 +7,7 @@ __all__ = ['families', 'family']
 
 # %% ../nbs/13a_families.ipynb #439f9530
 import contextlib
+import importlib
 import math
 from collections.abc import Callable
 import torch
@@ -78,7 +79,6 @@ def family(name:str # such as diffusers-sd3
 @contextlib.contextmanager
 def classes_mixed(model, weights):
     "While this lasts, a model of classes hears a mixture of their embeddings, by the weights of each image (B, C)"
-    from diffusers.models.embeddings import LabelEmbedding
     def mixed(module, args, out):
         table = module.embedding_table.weight
         if module.num_classes < weights.shape[1]:
@@ -86,7 +86,8 @@ def classes_mixed(model, weights):
                             f'{weights.shape[1]} channels, one for each class: make it with as many '
                             '(num_embeds_ada_norm).')
         return weights.to(table) @ table[:weights.shape[1]]
-    handles = [m.register_forward_hook(mixed) for m in model.modules() if isinstance(m, LabelEmbedding)]
+    tables = [m for m in model.modules() if type(m).__name__ == 'LabelEmbedding']
+    handles = [m.register_forward_hook(mixed) for m in tables]
     try: yield
     finally:
         for handle in handles: handle.remove()
@@ -133,9 +134,10 @@ def auraflow(model, x_t, t, cond, grid):
 @family('diffusers-lumina')
 def lumina(model, x_t, t, cond, grid):
     "LuminaNextDiT2DModel (arXiv 2406.18583): text tokens; t = 0 is noise; data - noise"
-    from diffusers.models.embeddings import get_2d_rotary_pos_embed_lumina
+    embeddings = importlib.import_module('diffusers.models.embeddings')
     c = model.config
-    rope = get_2d_rotary_pos_embed_lumina(c.hidden_size//c.num_attention_heads, *[4*max(grid)]*2).to(x_t.device)
+    size, most = c.hidden_size//c.num_attention_heads, 4*max(grid)
+    rope = embeddings.get_2d_rotary_pos_embed_lumina(size, most, most).to(x_t.device)
     y = model(pixels(x_t, grid, c.in_channels), timestep=t, encoder_hidden_states=cond, encoder_mask=everywhere(cond),
               image_rotary_emb=rope, cross_attention_kwargs={})
     return unpixels(answer(y), grid, c.in_channels)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['write_weights', 'read_weights', 'fill_weights', 'description', 'save_model', 'model_files', 'load_model',
-           'push_model']
+           'push_model', 'families']
 
 # %% ../nbs/15_saving.ipynb #21ace798
 import dataclasses
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from .core import (Maybe, UserError, check_choice, disk_sentence, free_folder, read_json, require_hub,
                           whole_file, write_json)
 from .dit import DiTConfig, EvaDiT, check_weights
-from .families import families as families                  # a saved model may be called by one of their names
+from .families import families
 from .models import Aligned, Gated, Model, named, nested, wrapped
 
 # %% ../nbs/15_saving.ipynb #d15ee263
@@ -142,6 +142,7 @@ def model_files(where, # a folder that `save_model` wrote, or a repository owner
     raise UserError(f'There is no folder {where!r}; give one that save_model wrote, or owner/name of the Hub.')
 
 # %% ../nbs/15_saving.ipynb #828d141f
+_all_ = ['families']                  # a saved model may be called by one of their names
 _foreign = dict(model=str, args=Maybe(dict), adapt=Maybe(str), grid=Maybe([int]), eva_dim=Maybe(int),
                 clip_dim=Maybe(int), cls=Maybe(bool), gate=Maybe(bool), aligned=Maybe(bool))
 
