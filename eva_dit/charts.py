@@ -425,7 +425,7 @@ def choose_picture(self:Chart, change=None):
 def saved(self:Chart, most:int=12)->dict: # that JSON can hold
     "What a page needs to show the chart without a kernel; of the pictures so many, evenly spaced"
     def text(data): return base64.b64encode(data).decode()
-    files = getattr(self, 'files', {})
+    files = {step: path for step, path in getattr(self, 'files', {}).items() if path.exists()}
     chosen = np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
     steps = [sorted(files)[i] for i in chosen]
     return dict(spec=self.spec, live=self.live, status=self.status, log=self.log, n=self.n, steps=steps,

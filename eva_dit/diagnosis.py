@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['marks', 'rooms', 'Check', 'line', 'paragraph', 'not_given', 'Diagnosis', 'Accepted', 'accepting', 'judged',
            'accepted_findings', 'to_accept', 'Examination', 'unmet', 'meaning', 'all_checks', 'grid_of', 'with_store',
-           'diagnose', 'examined']
+           'diagnose', 'examined', 'families']
 
 # %% ../nbs/57_diagnosis.ipynb #fd278268
 import math
@@ -29,12 +29,15 @@ from .checks_sampler import guidance
 from .checks_data import token_scale
 from .core import Maybe, UserError, check_choice, read_json
 from .dit import DiTConfig
+from .families import families
 from .flow import Flow, Standardiser
 from .models import Model, own_words
 from .pages import rendered
 from .subject import Finding, checks, kept, unknown
 
 # %% ../nbs/57_diagnosis.ipynb #6523133c
+_all_ = ['families']                    # a model may be called by one of their names
+
 @dataclass
 class Check:
     "One question that was put to the model, and its answer"
