@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 import numpy as np
+import torch
 from fastcore.script import call_parse
 from PIL import Image
 from .core import UserError, command, free_folder, read_json, write_json
@@ -125,9 +126,10 @@ def noise_to_photograph(ckpt:Checkpoint, # a trained model
                         stops:int=8 # on the way, both ends included
                        )->np.ndarray: # (H, W, 3), bytes
     "Tokens on their way from noise, through the readout, beside the true ones and the photographs"
-    viewer, fine = Viewer(store, numbers), 4
+    viewer, fine = Viewer(store, torch.tensor(numbers)), 4
     eva, clip = store.rows(numbers)
-    x_0 = noise(*eva.shape, seed=1)
+    B, N, E = eva.shape
+    x_0 = noise(B, N, E, seed=1)
     way = sample(ckpt.model, ckpt.flow, ckpt.clip_space.encode(clip), x_0, steps=fine*(stops - 1), trajectory=True)
     titles = [f't = {i/(stops - 1):.2f}' for i in range(stops)]
     titles[0], titles[-1] = 'noise, t = 0', 'generated, t = 1'
@@ -157,7 +159,7 @@ def tokens_of(out:Path, # the folder for everything
              )->EmbeddingStore:
     "The crops as tokens; made, or gone on with, or found"
     if (out/'embeddings/manifest.json').exists(): return EmbeddingStore(out/'embeddings')
-    return extract(out/'images', out/'embeddings', demo_eva(), demo_clip(), held_out=held_out_photographs,
+    return extract(out/'images', out/'embeddings', demo_eva(), demo_clip(), held_out=list(held_out_photographs),
                    progress=progress)
 
 def trained(out:Path, # the folder for everything
