@@ -144,6 +144,9 @@ def command(f # the function behind a command, named like it
         except UserError as e: leave(e, e.status)
         except KeyboardInterrupt as e:
             leave('interrupted; finished work is kept.', 128 + getattr(e, 'number', signal.SIGINT))
+        except BrokenPipeError:            # `| head` has seen enough: as if by SIGPIPE
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(128 + 13)
         except OSError as e:
             if disk_error(e) is None: raise
             what = e.filename or 'A file'
