@@ -300,9 +300,10 @@ def resume(trainer):
     if damaged:
         trainer.notes.append(' '.join(damaged) + f' Continuing from the one before it, {folder.name}; the damaged one '
                              'is kept as damaged-*.')
-    if state['step'] >= trainer.total and not state['skipped']:
+    left = trainer.total - state['step']
+    if left < 0 or left == 0 and not state['skipped']:
         done = f'The run in {trainer.folder} is finished: it has {state["step"]} of {trainer.total} steps'
-        if trainer.config.resume is True: raise UserError(f'{done}; train longer with --num_epochs or --max_steps.')
+        if left or trainer.config.resume is True: raise UserError(f'{done}; train longer: --num_epochs or --max_steps.')
         trainer.notes.append(f'{done}.')
     peak = trainer.lr
     go_on(trainer, folder, state)

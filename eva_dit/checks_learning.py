@@ -119,7 +119,7 @@ def loss_of(result # of a training step
            )->float: # NaN if it has none
     "The loss that a training step returns: a number, a tensor, or dict(loss=)"
     value = result.get('loss') if isinstance(result, dict) else result
-    try: return float(value)
+    try: return float(value.detach() if isinstance(value, Tensor) else value)
     except (TypeError, ValueError, RuntimeError): return math.nan
 
 # %% ../nbs/54_checks_learning.ipynb #485c887e

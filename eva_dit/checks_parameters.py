@@ -125,7 +125,7 @@ def norms(s):
     Each norm is asked with ten times as much: a sound one answers the same. Its answer is followed on its way
     into torch. Two norms in a row once are common before a last layer, and a fact; in several blocks a fault."""
     found = Norms(s)
-    if not found.named: return unknown('no norms were found inside')
+    if not found.named: return unknown('no norm modules were found inside; functional ones are not looked at')
     text, count = f'{len(found.named)} norms', found.uses.count
     wrong = [n for n, e in found.sized.items() if e > 20]
     if wrong:

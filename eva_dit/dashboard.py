@@ -388,7 +388,8 @@ def voila_folder(run, # folder
                 )->str: # the token
     "A notebook with one view, and voila's settings beside it; the token is in that file, not in the list of processes"
     token = secrets.token_urlsafe(24)
-    source = f'from eva_dit.dashboard import watch\nwatch({str(Path(run).resolve())!r})'
+    here = f'import os\nos.chdir({str(Path.cwd())!r})'                      # where exported pages go
+    source = f'{here}\nfrom eva_dit.dashboard import watch\nwatch({str(Path(run).resolve())!r})'
     cell = dict(cell_type='code', metadata={}, source=source, outputs=[], execution_count=None)
     kernel = dict(name='python3', display_name='Python 3', language='python')
     notebook = dict(cells=[cell], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=4)

@@ -162,7 +162,7 @@ def judged(accepted:list, # of Accepted
 def accepted_findings(path # of a JSON file
                      )->list: # of Accepted
     "The findings that somebody accepted; a `UserError` if the file has another version or shape"
-    what = 'file of accepted findings'
+    what = 'file of accepted findings ({"version": 1, "accepted": [{"check": "norms", "reason": "as in their paper"}]})'
     version = read_json(path, what, dict(version=int))['version']
     if version != 1: raise UserError(f'{path} has version {version}, but this eva_dit reads version 1: write it anew.')
     entry = dict(check=str, reason=str, names=Maybe([str]))

@@ -132,9 +132,13 @@ def trained_model(path, # a run folder, or one of its checkpoints
                   *,
                   which:str='last', # checkpoint
                   model:str=None, # package.module:factory, for all but an `EvaDiT`
+                  adapt:str=None # must be as the run says
                  )->Contestant:
     "A model that `eva_dit_train` trained, called and adapted as the run says"
     ckpt = Checkpoint(path, which, model=model)
+    theirs = ckpt.state['model'].get('adapt')
+    if adapt and adapt != theirs:
+        raise UserError(f'{path} was trained with --adapt {theirs}, and not {adapt}; leave out --adapt.')
     return Contestant(ckpt, EmbeddingStore(embeddings_dir, cls=bool(ckpt.dims['cls'])))
 
 # %% ../nbs/45_held_out.ipynb #6d34fc1b
@@ -155,7 +159,8 @@ def contestants(paths:list, # of runs, checkpoints, or folders that `save_model`
         if folders.count(name) > 1: name = f'{name}-{folders[:i].count(name) + 1}'
         if Path(path, 'model.safetensors').exists() and not Path(path, 'state.json').exists() and factory:
             found[name] = named_model(factory, embeddings_dir, path=path, args=args, adapt=adapt)
-        else: found[name] = trained_model(path, embeddings_dir, which=which, model=factory)
+        else: found[name] = trained_model(path, embeddings_dir, which=which, model=factory,
+                                      adapt=adapt if factory else None)
     return found
 
 # %% ../nbs/45_held_out.ipynb #b2f8e64c

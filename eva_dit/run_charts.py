@@ -112,7 +112,8 @@ def maps(h:History, # what was logged
         if name not in h: continue
         x, z = means(h['step'], h[name], view=view)
         if name == 'grad_norm_by_block': z = np.log10(np.where(z > 0, z, np.nan))
-        out |= {f'{name}:x': x, f'{name}:y': places if z.shape[1] == 10 else np.arange(z.shape[1]), f'{name}:z': z.T}
+        y = places if name == 'velocity_similarity_by_t' else np.arange(z.shape[1])
+        out |= {f'{name}:x': x, f'{name}:y': y, f'{name}:z': z.T}
     if 'velocity_similarity_by_t' not in h: return out
     recent = h['velocity_similarity_by_t'][-10:]
     known = np.isfinite(recent)

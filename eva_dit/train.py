@@ -285,7 +285,12 @@ def settings_given(args:list=None # the command line; that of this program, if N
     given = vars(train_parser().parse_args(args))
     if 'config' in given: given = settings_from(given.pop('config')) | given
     run = given.get('output_dir')
-    return settings_of_run(run) | given if given.get('resume') and run and is_run(run) else given
+    if not (given.get('resume') and run and is_run(run)): return given
+    before = settings_of_run(run)
+    if before.get('model') and 'model' not in given:
+        raise UserError(f'{run} is a run of {before["model"]}. Code that a folder names is not run unasked: give '
+                        f'--model {before["model"]} again if you trust it.')
+    return before | given
 
 # %% ../nbs/46_train.ipynb #a7396801
 def busy_cores()->str: # a sentence, or empty

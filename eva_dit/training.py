@@ -343,8 +343,9 @@ def sampler(self:Trainer, index=0, count=1):
 def obey(self:Trainer):
     "Take up what was asked since the last step; waits while paused, unless there is something to do"
     while True:
+        stood = self.halted                                          # the same in all processes
         self.asked, self.halted = self.taken(), self.paused
-        if self.processes.count > 1: self.asked, self.halted = self.agree(self.asked)
+        if self.processes.count > 1: self.asked, self.halted = self.agree(self.asked, stood)
         if 'learning_rate' in self.asked:
             self.lr = self.asked['learning_rate']/max(self.scheduled(max(self.step, self.work.warmup)), 1e-9)
         if not self.halted or {'stop', 'evaluate', 'save'} & set(self.asked): return
@@ -399,9 +400,12 @@ class Clip(Callback):
 
 # %% ../nbs/42_training.ipynb #ed3f9bbf
 @patch
-def agree(self:Trainer, asked:dict)->tuple: # what to do, and whether to stand still
+def agree(self:Trainer,
+          asked:dict, # of this process
+          stood:bool # do all of them stand still?
+         )->tuple: # what to do, and whether to stand still
     "Among many processes, when the log is due; what is asked between waits"
-    if not self.halted and not self.due(self.config.log_every):
+    if not stood and not self.due(self.config.log_every):
         with self.lock: self.requests = {**asked, **self.requests}
         return {}, False
     kinds = 'stop', 'evaluate', 'save', 'learning_rate', 'pause'
