@@ -287,7 +287,10 @@ def watch_test(s, at, folder):
     with open(folder/'train.log', 'w') as log: other = subprocess.Popen([sys.executable, 'train.py'], cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, 'PYTHONPATH': str(root)})
     try:
         s.until(lambda: points(page) > 2, 'another process trains: its curves are there', 60)
-        n = points(page); s.until(lambda: points(page) > n + 2, 'they move'); assert phase(page) == 'live'; s.shot('watch')
+        n = points(page)
+        s.until(lambda: points(page) > n + 2, 'they move')
+        s.until(lambda: phase(page) == 'live', 'it is said to be live', 20)       # it may be evaluating just now
+        s.shot('watch')
         with server([sys.executable, '-c', 'from eva_dit.dashboard import eva_dit_watch; eva_dit_watch("other")'], folder) as address:
             page.goto(address, timeout=120_000, wait_until='commit'); s.until(lambda: points(page) > 2, 'eva_dit_watch: the same view as a web page, behind a token', 120)
             n = points(page); s.until(lambda: points(page) > n + 2, 'and it moves'); s.until(lambda: fits(page), 'it fits'); s.shot('voila')
