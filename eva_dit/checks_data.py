@@ -12,7 +12,10 @@ from .subject import check, fault, sound, unknown
 # %% ../nbs/55_checks_data.ipynb #f6215515
 @check()
 def token_scale(s):
-    "In the space of the model, tokens are about as large as the noise"
+    """In the space of the model, tokens are about as large as the noise
+
+    Unit-norm tokens of 4,096 numbers have entries of 1/64: beside noise of size 1 there is nothing to see, and
+    the loss falls to the size of the noise. Root mean square of an entry, .33 to 3."""
     r = s.recipe
     if r.tokens is None: return unknown('no tokens were given')
     size = (r.space.encode(r.tokens) if r.space else r.tokens.float()).square().mean().sqrt().item()
@@ -23,7 +26,10 @@ def token_scale(s):
 # %% ../nbs/55_checks_data.ipynb #c0fdd070
 @check()
 def normalisation(s):
-    "Decoding undoes encoding"
+    """Decoding undoes encoding
+
+    Mean and deviation of other tokens, or of the other tower, on the way back: training is sound and every
+    sample is wrong. There and back, to .01; a space may forget norms."""
     r = s.recipe
     if r.tokens is None or r.space is None: return unknown('no tokens and space were given')
     x = r.tokens.float()
@@ -36,7 +42,10 @@ def normalisation(s):
 # %% ../nbs/55_checks_data.ipynb #31decb26
 @check()
 def split(s):
-    "No training sample is among those that the model is judged on"
+    """No training sample is among those that the model is judged on
+
+    Crops of one photograph on both sides, or a split by row after rows were repeated: the model is judged on
+    what it has learned by heart. Keys, or better groups, that are in both."""
     r = s.recipe
     if r.train_keys is None or r.eval_keys is None: return unknown('no keys were given')
     judged = set(r.eval_keys)
@@ -49,7 +58,10 @@ def split(s):
 # %% ../nbs/55_checks_data.ipynb #2f7e4e4c
 @check()
 def epoch(s):
-    "One epoch serves every training sample once"
+    """One epoch serves every training sample once
+
+    Workers that each read everything serve it several times; a sampler that drops the last of each worker
+    leaves samples out. At most 10 % missing or served again."""
     r = s.recipe
     if r.epoch is None or r.train_keys is None: return unknown('no epoch and training keys were given')
     served, keys = list(r.epoch), set(r.train_keys)

@@ -20,7 +20,7 @@ from .flow import Flow, token_cosine
 from .sampling import noise, predict_clean, sample
 from .step import Updates, Watch
 from .models import Model, failed
-from .subject import Subject, check, copied, fact, fault, kept, sound, unknown
+from .subject import Settled, Subject, check, copied, fact, fault, kept, sound, unknown
 
 # %% ../nbs/54_checks_learning.ipynb #11a4ef2b
 @dataclass
@@ -225,17 +225,20 @@ def abilities(s:Case, # that was trained
 
 # %% ../nbs/54_checks_learning.ipynb #d98412cd
 def after_training(s, *needed):
-    "What the short training gave, or the reason why nothing can be said"
-    if not s.named: return unknown('the model has no parameters')
-    if s.reason or 'slow' in s.trained: return unknown(s.reason or s.trained['slow'])
-    if not all(n in s.trained for n in needed): return unknown('loss falls comes first')
+    "What the short training gave; `Settled` if nothing can be said"
+    if not s.named: raise Settled(unknown('the model has no parameters'))
+    if s.reason or 'slow' in s.trained: raise Settled(unknown(s.reason or s.trained['slow']))
+    if not all(n in s.trained for n in needed): raise Settled(unknown('loss falls comes first'))
     return s.trained
 
 @check('finite', 'training runs', symptom=True, trains=True)
 def loss_falls(s):
-    "The loss falls"
+    """The loss falls
+
+    A learning rate that is far too small or large, an optimizer that holds the parameters of another model, a
+    target that is drawn anew and cannot be learned. Mean of the last sixth of the losses against the first;
+    sound models are below .85 after 120 steps. A symptom: what stands above it is asked first."""
     d = after_training(s, 'losses')
-    if not isinstance(d, dict): return d
     losses = d['losses']
     advice = 'the learning rate, and whether the optimizer holds the parameters of this model'
     if not math.isfinite(losses[-1]): return fault(None, f'the loss is {losses[-1]} after {len(losses)} steps', advice)
@@ -247,9 +250,13 @@ def loss_falls(s):
 # %% ../nbs/54_checks_learning.ipynb #62b12cd5
 @check('loss falls', symptom=True, trains=True)
 def overfit(s):
-    "Four images are learned by heart, better than by an answer that needs no network"
+    """Four images are learned by heart, better than by an answer that needs no network
+
+    The conditioning names the image, so this is the easiest of tasks, and blind to much of what is wrong in a
+    training step. The error of the velocity is put between knowing nothing (0) and the best of two trivial
+    answers (1): the mean token of the image, and ridge from the conditioning. Ten sound models: .86 to 2.6
+    after 120 steps, below 0 after one. Below .2 is a fault, up to 1 a fact."""
     d = after_training(s, 'error')
-    if not isinstance(d, dict): return d
     errors = dict(d['trivial'])
     nothing, best = errors.pop('nothing'), min(errors, key=errors.get)
     share = (nothing - d['error'])/max(nothing - errors[best], 1e-9)
@@ -263,9 +270,12 @@ def overfit(s):
 # %% ../nbs/54_checks_learning.ipynb #b1ebab7e
 @check('loss falls', 'conditioning heard', symptom=True, trains=True)
 def conditioning_used(s):
-    "After learning, an image's own conditioning gives a better answer than another's"
+    """After learning, an image's own conditioning gives a better answer than another's
+
+    Conditioning that is dropped, detached, cached or shuffled apart from its image: the loss falls all the
+    same, to what can be learned without it. One step from noise with the own conditioning against that with
+    another image's; sound models gain .71 and more, the limit is .2."""
     d = after_training(s, 'one_step')
-    if not isinstance(d, dict): return d
     gain = d['one_step'] - d['shuffled']
     text = (f'similarity {d["one_step"]:.2f} (in one step from noise), with the conditioning of another image '
             f'{d["shuffled"]:.2f} (at least 0.2 apart)')
@@ -276,9 +286,12 @@ def conditioning_used(s):
 # %% ../nbs/54_checks_learning.ipynb #72a0a010
 @check('loss falls', 'sampler', 'conditioning heard', symptom=True, trains=True)
 def direction(s):
-    "After learning, samples are near the data, and far nearer than if followed backwards"
+    """After learning, samples are near the data, and far nearer than if followed backwards
+
+    Training and sampling with opposite conventions of time, or a sampler that takes the answer for something
+    else (ArchiMickey/Just-a-DiT 4). Similarity of samples with the data at least .2, and .15 more than if the
+    velocity is followed backwards from noise."""
     d = after_training(s, 'ode')
-    if not isinstance(d, dict): return d
     text = f'samples {d["ode"]:.2f} (at least 0.2), backwards {d["backwards"]:.2f} (at least 0.15 less)'
     if d['ode'] > .2 and d['ode'] > d['backwards'] + .15: return sound(d['ode'], text)
     return fault(d['ode'], text, 'the direction of time, and whether training and sampling mean the same by velocity')
@@ -294,7 +307,11 @@ def planted(*_):
 
 @check('training runs', trains=True)
 def mistakes_surface(s):
-    "If the model fails in training, training says so"
+    """If the model fails in training, training says so
+
+    `try: step() except Exception: continue`, against a batch that fails now and then, hides every mistake of
+    the model: the loop runs for days and trains nothing. An error is planted in the model; it has to come
+    through, as whatever exception."""
     if s.recipe.training is None: return unknown('no training step was given')
     if s.reason: return unknown(s.reason)
     _, model = workpiece(s)
@@ -307,7 +324,11 @@ def mistakes_surface(s):
 # %% ../nbs/54_checks_learning.ipynb #5341d250
 @check('training runs', trains=True)
 def gradient_norm(s):
-    "The gradient norm that is logged is that of the gradient"
+    """The gradient norm that is logged is that of the gradient
+
+    With a GradScaler, gradients are larger by its factor until `unscale_`: a norm taken before that is of no
+    use, and clipping by it clips everything. A gradient so small that nothing is clipped; the logged norm must
+    be .9 to 1.1 times that of what the optimizer gets."""
     if s.recipe.training is None: return unknown('no training step was given')
     if s.reason: return unknown(s.reason)
     _, model = workpiece(s)
@@ -324,7 +345,10 @@ def gradient_norm(s):
 # %% ../nbs/54_checks_learning.ipynb #e03115c2
 @check()
 def schedule(s):
-    "The learning rate is never negative, and reaches its peak in the first half"
+    """The learning rate is never negative, and reaches its peak in the first half
+
+    A warm-up longer than the training, a cosine that begins anew, a polynomial that goes below zero. The
+    schedule is asked at up to 2,000 steps."""
     f, n = s.recipe.schedule, s.recipe.total
     if f is None or not n: return unknown('no schedule and number of steps were given')
     steps = sorted({round(k) for k in torch.linspace(0, n - 1, min(n, 2000)).tolist()})
@@ -341,7 +365,10 @@ def schedule(s):
 # %% ../nbs/54_checks_learning.ipynb #69e985df
 @check()
 def best(s):
-    "The score that 'best' was chosen by is the best held-out score"
+    """The score that 'best' was chosen by is the best held-out score
+
+    A checkpoint is called best by a score of training images, or by the latest score, or by the lowest of a
+    similarity. The chosen score must be the largest of the held-out ones, to 1e-4."""
     scores, chosen = s.recipe.scores, s.recipe.best
     if not scores or chosen is None: return unknown('no held-out scores and best score were given')
     off = abs(chosen - max(scores))
@@ -352,7 +379,11 @@ def best(s):
 # %% ../nbs/54_checks_learning.ipynb #c71210aa
 @check()
 def resume(s):
-    "A run that was interrupted goes on as if it had not been"
+    """A run that was interrupted goes on as if it had not been
+
+    A checkpoint without the optimizer's moments, the schedule, the random state or the place in the data: the
+    loss jumps when the run goes on, or the same batches come again. Six steps in one go against three and
+    three; losses must agree to 1e-4 of their size."""
     run = s.recipe.resume
     if run is None: return unknown('no way to resume was given')
     whole, _ = run(6)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from .checks_learning import built, workpiece
 from .checks_recipe import Looked, batch_of, epoch_of, go_on, looked, rows_of
 from .models import failed
-from .step import Shown, Updates, Watch, distance, fits, held, tensors_of
-from .subject import apart, asked, check, fact, fault, sound, unknown
+from .step import Updates, Watch, distance, fits, held, tensors_of
+from .subject import Settled, apart, asked, check, fact, fault, sound, unknown
 
 # %% ../nbs/54b_checks_optimizer.ipynb #d2db535a
 def some(names, n=3):
@@ -26,9 +26,12 @@ def is_frozen(s, name): return any(name.startswith(f) for f in s.recipe.frozen)
 
 @check('training runs', trains=True)
 def optimizer_holds(s):
-    "Optimizers hold every trainable parameter of this model, once"
+    """Optimizers hold every trainable parameter of this model, once
+
+    An optimizer that is made before the last copy or wrapping of the model holds other tensors; parameters that
+    are added later are in no group; tied groups move twice. Names are compared with the groups of every
+    optimizer that steps. What is not to be trained: requires_grad_(False), or `Recipe(frozen=...)`."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     if not seen.optimizers: return unknown('no optimizer of torch has stepped')
     h = held(seen.model, seen.optimizers)
     missing = [n for n in h.missing if not is_frozen(s, n)]
@@ -36,15 +39,16 @@ def optimizer_holds(s):
                                'an optimizer of another model, or of a copy: make it after the last copy')
     if missing: return fault(len(missing), f'no group holds {some(missing)}', 'parameters made or replaced after the '
                              'optimizer, or left out; what is not to be trained: requires_grad_(False)')
-    if h.twice: return fault(len(h.twice), f'{some(h.twice)}: in two groups, and moved twice a step', 'the groups of '
-                                                                                                    'the optimizer')
+    twice = f'{some(h.twice)}: in two groups, and moved twice a step'
+    if h.twice: return fault(len(h.twice), twice, 'the groups of the optimizer')
     return sound(h.own, f'{h.own} tensors' + (f', and {h.strangers} of other modules' if h.strangers else ''))
 
 @check('optimizer holds', trains=True)
 def weight_decay(s):
-    "Norms and biases without weight decay"
+    """Norms and biases without weight decay
+
+    Usual recipes leave norms and biases without decay. It is a matter of taste, so a fact and never a fault."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     if not seen.optimizers: return unknown('no optimizer of torch has stepped')
     h = held(seen.model, seen.optimizers)
     if not h.small or h.undecayed == h.small: return sound(0, f'{h.small} norms and biases, none with weight decay')
@@ -54,9 +58,11 @@ def weight_decay(s):
 # %% ../nbs/54b_checks_optimizer.ipynb #cf937906
 @check('training runs', trains=True)
 def learning_rate(s):
-    "The learning rate is not zero"
+    """The learning rate is not zero
+
+    A warm-up that counts epochs is zero for a thousand steps; a schedule that has run out stays at zero. The
+    largest rate of any group in 24 steps."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     rates = [max(u.rates) for u in seen.updates.found if u.rates]
     if not rates: return unknown('no optimizer of torch has stepped')
     text = f'from {min(rates):.2g} to {max(rates):.2g} in {len(rates)} steps'
@@ -65,9 +71,12 @@ def learning_rate(s):
 
 @check('training runs', trains=True)
 def schedule_steps(s):
-    "The schedule advances once a step of the optimizer"
+    """The schedule advances once a step of the optimizer
+
+    `scheduler.step()` by each of four processes, or by the library and by the loop: the warm-up is over too
+    early, and the end comes before the end. How far the schedule has advanced against the steps of the
+    optimizer."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     if not seen.epochs: return unknown('no scheduler of torch was given')
     ahead, updates = (sum(x) for x in zip(*seen.epochs))
     text = f'it has advanced {ahead} times in {updates} steps of the optimizer'
@@ -78,9 +87,12 @@ def schedule_steps(s):
 # %% ../nbs/54b_checks_optimizer.ipynb #8927849f
 @check('optimizer holds', 'learning rate', 'gradients of this step', trains=True)
 def parameters_move(s):
-    "What has a gradient moves"
+    """What has a gradient moves
+
+    A limit of the gradient norm that is far too small, a learning rate of 1e-12, weights in half precision that
+    round small steps away. After four steps and more, since layers that start at zero stand one behind the
+    other; parameters whose gradient was always zero are the subject of *gradients*."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     updates = seen.updates
     if len(updates.found) < 4: return unknown('the optimizer has not stepped four times')
     size = sum(w.double().square().sum().item() for w in seen.start.values())**.5
@@ -111,9 +123,11 @@ def loud_step(s):
 
 @check('gradients of this step', trains=True)
 def clipped_in_time(s):
-    "Gradients are clipped before the optimizer steps"
+    """Gradients are clipped before the optimizer steps
+
+    `clip_grad_norm_` after the step changes nothing, and no number tells. One more step whose gradient is ten
+    thousand times larger: the optimizer must not get more than is left after the step."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     if not seen.updates.found: return unknown('no optimizer of torch has stepped')
     found = loud_step(s)
     if found is None: return sound(None, 'gradients are set to zero after the step')
@@ -125,9 +139,11 @@ def clipped_in_time(s):
 # %% ../nbs/54b_checks_optimizer.ipynb #164393f5
 @check('training runs', trains=True)
 def frozen_stays(s):
-    "What is frozen does not move"
+    """What is frozen does not move
+
+    Weight decay moves what has no gradient; an average that is copied back moves everything. What needs no
+    gradient, and what `Recipe(frozen=('prefix',))` names, must be the same to the last bit."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     params = dict(seen.model.named_parameters())
     unknown_names = [f for f in s.recipe.frozen if not any(n.startswith(f) for n in params)]
     if unknown_names: return fault(None, f'no parameter begins with {unknown_names[0]!r}, which is to be frozen',
@@ -142,9 +158,13 @@ def frozen_stays(s):
 # %% ../nbs/54b_checks_optimizer.ipynb #c15050d0
 @check('training runs', trains=True)
 def weights_between_steps(s):
-    "Between two steps of the optimizer, nothing else moves the weights"
+    """Between two steps of the optimizer, nothing else moves the weights
+
+    Validation that leaves the averaged weights in the model: training goes on from the average
+    (PKU-YuanGroup/Open-Sora-Plan 186, huggingface/diffusers 7549). Movement outside of the optimizer's steps,
+    in steps: 0 in sound loops, 1.6 with the slip; the limit is a hundredth. At every step it is a way of
+    training, and a fact."""
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     updates = seen.updates.found
     if len(updates) < 4: return unknown('the optimizer has not stepped four times')
     usual_step = max(sorted(u.inside for u in updates)[len(updates)//2], 1e-12)
@@ -170,9 +190,11 @@ def mode_matters(s):
 
 @check('training runs', trains=True)
 def mode_in_training(s):
-    "In every step the model is in training mode"
-    rows, seen = rows_of(s)
-    if not isinstance(rows, Shown): return rows
+    """In every step the model is in training mode
+
+    `model.eval()` for validation and no `model.train()` after it: dropout and dropped conditioning end at the
+    first validation. Only asked where the mode makes a difference."""
+    _, seen = rows_of(s)
     resting = [k for k, t in enumerate(seen.modes) if not t]
     if not resting: return sound(0, f'in all {len(seen.modes)} steps')
     if not mode_matters(s): return sound(0, 'the mode makes no difference to this model')
@@ -182,11 +204,11 @@ def mode_in_training(s):
 
 # %% ../nbs/54b_checks_optimizer.ipynb #6022a4c8
 def loop_of(s, *needed):
-    "What was seen, if the loop has these parts; or why nothing can be said"
+    "What was seen of a loop that has these parts; `Settled` if it has not"
     seen = looked(s)
-    if not isinstance(seen, Looked): return seen
     missing = [n for n in needed if getattr(seen.loop, n) is None]
-    return unknown(f'no {missing[0]} was given') if missing else seen
+    if missing: raise Settled(unknown(f'no {missing[0]} was given'))
+    return seen
 
 def unmoved(seen):
     "Numbers of the averaged tensors that have stayed though there was a way to go"
@@ -209,9 +231,12 @@ def pointers(average):
 
 @check('training runs', 'gradients of this step', 'learning rate', 'optimizer holds', 'parameters move', trains=True)
 def average_follows(s):
-    "Averaged weights follow the weights, all of them, and stay behind"
+    """Averaged weights follow the weights, all of them, and stay behind
+
+    An average that is never updated (huggingface/diffusers 5783), shares its memory with the weights, leaves
+    out some parameters, or takes the decay for the rest: e = (1 - d) e + d p. It must move, in every part, and
+    stay behind by more than a thousandth of the way; one that is updated seldom gets more steps first."""
     seen = loop_of(s, 'average')
-    if not isinstance(seen, Looked): return seen
     end, live = seen.averages[-1], seen.live[-1]
     if not fits(end, live): return unknown('the averaged weights have other shapes than the model')
     if pointers(seen.loop.average) & {p.data_ptr() for p in seen.model.parameters()}:
@@ -219,16 +244,16 @@ def average_follows(s):
     way, lag = distance(live, seen.live[1]), distance(end, live)
     still = unmoved(seen)
     if way and len(still) == len(end) and not moves_at_last(seen):
-        return fault(0., 'it has not moved, though the weights have', 'where it is updated; and its precision: with a '
-                                                                      'decay of .9999, bfloat16 rounds every step away')
+        return fault(0., 'it has not moved, though the weights have',
+                     'where it is updated; and its precision: at a decay of .9999, bfloat16 rounds every step away')
     names = [n for n, _ in seen.model.named_parameters()]
     if still and len(still) < len(end): return fault(len(still), f'{some([names[k] for k in still])}: not averaged',
                                                      'which parameters the average goes over')
     text = f'it is behind by {lag/max(way, 1e-12):.2g} of the way of the last steps'
     if lag == 0: return fact(0., 'it equals the weights so far', 'whether it begins later')
     if lag > 1e-3*way: return sound(lag/max(way, 1e-12), text)
-    return fault(lag/way, text + ' (at least 0.001): it is the last step', 'e = d e + (1 - d) p, and not the other way '
-                                                                            'round')
+    return fault(lag/way, text + ' (at least 0.001): it is the last step',
+                 'e = d e + (1 - d) p, and not the other way round')
 
 # %% ../nbs/54b_checks_optimizer.ipynb #6466b158
 def after_validation(seen, seed):
@@ -241,18 +266,22 @@ def after_validation(seen, seed):
 
 @check('training runs', trains=True)
 def validation(s):
-    "Validation leaves weights, average, mode and random numbers alone"
+    """Validation leaves weights, average, mode and random numbers alone
+
+    Averaged weights that stay in the model, a seed that is set so that training repeats its noise, evaluation
+    mode that is kept. Weights, average, the random numbers of torch, NumPy and Python, and the mode of the next
+    step are compared."""
     seen = loop_of(s, 'validate')
-    if not isinstance(seen, Looked): return seen
     seen.model.train()
     before = [p.clone() for p in seen.model.state_dict().values()], tensors_of(seen.loop.average)
     drawn = [after_validation(seen, seed) for seed in (1, 2)]
     resting = not seen.model.training
     after = list(seen.model.state_dict().values()), tensors_of(seen.loop.average)
-    if not all(map(torch.equal, before[0], after[0])): return fault(
-        1., 'the weights are others afterwards', 'averaged weights that are copied into the model and stay there')
-    if not all(map(torch.equal, before[1], after[1])): return fault(1., 'the average is another one afterwards',
-                                                                    'what validation does to the average')
+    weights_stay, average_stays = (all(map(torch.equal, a, b)) for a, b in zip(before, after))
+    if not weights_stay: return fault(1., 'the weights are others afterwards',
+                                      'averaged weights that are copied into the model and stay there')
+    if not average_stays: return fault(1., 'the average is another one afterwards',
+                                       'what validation does to the average')
     same = [n for n, a, b in zip(('torch', 'NumPy', 'Python'), *drawn) if a == b]
     if same: return fault(1., f'afterwards the random numbers of {same[0]} are always the same', 'a seed that is set '
                           'in validation: a generator of its own, or torch.random.fork_rng')
@@ -292,9 +321,12 @@ def differing(a:dict, # of `leaves`
 # %% ../nbs/54b_checks_optimizer.ipynb #36b54d10
 @check('training runs', trains=True)
 def checkpoint(s):
-    "A checkpoint restores all that it says"
+    """A checkpoint restores all that it says
+
+    An optimizer, an average or a schedule that is saved and not loaded, or loaded into a copy. Saved, three
+    steps further, loaded: every tensor and whole number of model, average, optimizer and schedule must be what
+    it was, and so must what would be saved again."""
     seen = loop_of(s, 'save', 'load')
-    if not isinstance(seen, Looked): return seen
     saved = copy.deepcopy(seen.loop.save())
     before, said = state_of(seen), leaves(saved)
     for _ in range(3): seen.loop.step(seen.x_1.clone(), seen.cond.clone())

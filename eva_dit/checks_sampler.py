@@ -13,8 +13,8 @@ from .checks_learning import Case, workpiece
 from .checks_optimizer import loop_of, mode_matters
 from .checks_recipe import Looked, batch_of, go_on, looked, rows_of
 from .models import failed
-from .step import Shown, Watch, amounts, distance, fits, tensors_of, whose
-from .subject import check, fact, fault, sound, unknown
+from .step import Watch, amounts, distance, fits, tensors_of, whose
+from .subject import Settled, check, fact, fault, sound, unknown
 
 # %% ../nbs/54c_checks_sampler.ipynb #a7daa76c
 @dataclass
@@ -55,15 +55,15 @@ def oracle(s:Case, # whose flow says what an answer means
     return answer
 
 def stage(s:Case # whose sampler is asked
-         )->tuple: # sample(cond, x_0), and the networks that it may call; or a finding, and nothing
-    "A way to call the sampler"
-    if s.reason: return unknown(s.reason), []
+         )->tuple: # sample(cond, x_0), and the networks that it may call
+    "A way to call the sampler; `Settled` if there is none"
+    if s.reason: raise Settled(unknown(s.reason))
     if s.recipe.sampler is not None:
         _, model = workpiece(s)
         model.eval()
         return lambda cond, x_0: s.recipe.sampler(model, cond, x_0), [model]
     seen = looked(s) if s.recipe.training is not None else None
-    if not isinstance(seen, Looked) or seen.loop.sample is None: return unknown('no sampler was given'), []
+    if seen is None or seen.loop.sample is None: raise Settled(unknown('no sampler was given'))
     return seen.loop.sample, networks(seen)
 
 def networks(seen:Looked # a loop
@@ -76,11 +76,10 @@ def networks(seen:Looked # a loop
 def walk(s:Case, # whose sampler is asked
          kind:str='clock', # clock: one velocity; guided: another one with conditioning; home: to the same data
          again:int=0 # number of the repetition, each with random numbers of its own
-        )->Walk: # or a finding, if there is no sampler
-    "Let the sampler walk with an oracle; once each"
+        )->Walk:
+    "Let the sampler walk with an oracle, once each; `Settled` if there is none, or if it fails"
     if (kind, again) in s.known: return s.known[kind, again]
     sample, models = stage(s)
-    if not models: return sample
     known, x_0 = batch_of(s)[1], s.draw(4, s.tokens, s.eva_dim, seed=310)
     velocities, home = s.draw(2, s.tokens, s.eva_dim, seed=311), s.draw(s.tokens, s.eva_dim, seed=313)
     if kind != 'guided': velocities[1] = 0
@@ -89,15 +88,16 @@ def walk(s:Case, # whose sampler is asked
     answer = oracle(s, known, velocities, home if kind == 'home' else None)
     with torch.no_grad(), Watch(*models, answer=answer) as calls:
         try: out = sample(cond, given)
-        except Exception as e: return fault(None, f'the sampler {failed(e)}', 'its call: sampler(model, cond, x_0)')
+        except Exception as e:
+            raise Settled(fault(None, f'the sampler {failed(e)}', 'its call: sampler(model, cond, x_0)')) from e
     found = s.known[kind, again] = Walk(out, calls, x_0, known[:4], not torch.equal(given, x_0), velocities)
     return found
 
 # %% ../nbs/54c_checks_sampler.ipynb #9894db22
 def walked(s, kind='clock'):
-    "A walk, or the reason why there is none"
+    "A walk on which the model was called; `Settled` if there is none"
     found = walk(s, kind)
-    if isinstance(found, Walk) and not found.calls: return unknown('the sampler did not call the model as a module')
+    if not found.calls: raise Settled(unknown('the sampler did not call the model as a module'))
     return found
 
 def is_random(s):
@@ -106,9 +106,12 @@ def is_random(s):
 
 @check('shapes', trains=True)
 def sampler_start(s):
-    "The sampler starts from the noise that it is given, and leaves it alone"
+    """The sampler starts from the noise that it is given, and leaves it alone
+
+    Noise that the sampler draws itself, always from one seed, or scaled as for another process; noise that is
+    changed in place, so that the next call starts elsewhere. The first x_t as a sum of the given noise and a
+    rest: at most 5 % rest, and a scale within .1 of 1."""
     w = walked(s)
-    if not isinstance(w, Walk): return w
     if w.changed: return fault(1., 'it writes into the noise that it is given', 'x.add_ or x += in the sampler: a copy')
     first = w.calls[0].x_t
     size, _, _, rest = w.parts(first)
@@ -159,9 +162,12 @@ def adds_up(s):
 
 @check('sampler start', trains=True)
 def sampler(s):
-    "The sampler tells the times that it reaches, from noise to t = 1"
+    """The sampler tells the times that it reaches, from noise to t = 1
+
+    Opposite conventions of time (ArchiMickey/Just-a-DiT 4), each step told the time of its end, a last step
+    that is missing. An oracle that answers with one velocity makes the sampler a clock: times told and reached
+    must agree to .005, and the end must be 1 to .005. One missing step of a hundred is .01."""
     w = walked(s)
-    if not isinstance(w, Walk): return w
     if is_random(s): return unknown('the sampler draws random numbers on its way')
     if not adds_up(s): return unknown('guidance comes first')
     if decoded(w.out, goal_of(w))[2] > .03: return unknown('sampler result comes first')
@@ -180,9 +186,11 @@ def sampler(s):
 # %% ../nbs/54c_checks_sampler.ipynb #220a9dc8
 @check('sampler start', trains=True)
 def sampler_result(s):
-    "The result is what the velocities lead to, and nothing else"
+    """The result is what the velocities lead to, and nothing else
+
+    Noise after the last step, a clamp to [-1, 1] as for pixels, a decoder that is not linear. What is left of
+    the result after noise, velocity and a scale for each channel: at most 3 %."""
     w = walked(s)
-    if not isinstance(w, Walk): return w
     goal = goal_of(w)
     if is_random(s): w, goal = walk(s, 'home'), s.draw(1, s.tokens, s.eva_dim, seed=313).expand_as(w.x_0)
     slope, _, left = decoded(w.out, goal)
@@ -198,9 +206,13 @@ guidance_advice = 'v_null + scale (v - v_null), over all channels and all images
 
 @check('sampler start', trains=True)
 def guidance(s):
-    "Guidance is the same for all channels and all conditionings"
+    """Guidance is the same for all channels and all conditionings
+
+    `[:, :3]` is guided, as for colors, and the other channels are not (facebookresearch/DiT 41, and whatever
+    inherited its sampler); one scale for the batch; `scale v - v_null`. Two constant velocities: the guidance
+    that each channel and image has felt differs by 3e-7 in sound samplers, by .29 with the slip; the limit is
+    .01."""
     w = walked(s, 'guided')
-    if not isinstance(w, Walk): return w
     if is_random(s): return unknown('the sampler draws random numbers on its way')
     size, _, velocity, rest = w.parts(undecoded(s, w.out))
     own, scale = (velocity[:, k]/size for k in (0, 1))
@@ -232,17 +244,18 @@ def nulls_of(w:Walk, # a walk with guidance
 
 # %% ../nbs/54c_checks_sampler.ipynb #44b4651b
 def both(s, kind='guided'):
-    "The walk and the training; or the reason why one of them is missing, and None"
-    rows, seen = rows_of(s)
-    if not isinstance(rows, Shown): return rows, None
-    w = walked(s, kind)
-    return (w, seen) if isinstance(w, Walk) else (w, None)
+    "The walk and the training; `Settled` if one of them is missing"
+    _, seen = rows_of(s)
+    return walked(s, kind), seen
 
 @check('sampler start', 'conditioning shown', trains=True)
 def null_condition(s):
-    "The null condition of the sampler is the one that was trained"
+    """The null condition of the sampler is the one that was trained
+
+    Zeros in the sampler and an empty prompt in training, or no null condition in training at all. What the
+    sampler shows in place of a conditioning must have been shown in training, to .001; if none was seen in 24
+    steps, more are made."""
     w, seen = both(s)
-    if not isinstance(w, Walk): return w
     asked = nulls_of(w, seen.cond)
     if not asked: return unknown('the sampler uses no null condition')
     more = 0 if seen.nulls else go_on(seen, lambda: bool(seen.nulls))
@@ -266,17 +279,20 @@ def shown_in(w, known):
 
 @check('sampler start', 'conditioning shown', trains=True)
 def conditioning_alike(s):
-    "The sampler shows each image its own conditioning, and as training has shown it"
+    """The sampler shows each image its own conditioning, and as training has shown it
+
+    Conditioning that is normed in training and raw in the sampler, repeated in another order than the noise
+    (repeat against repeat_interleave). Each image with its own in 90 % of the calls; a slope within .15 of 1
+    and a shift below .15 deviations against training."""
     w = walked(s, 'guided')
-    if not isinstance(w, Walk): return w
     known = batch_of(s)[1]
     rows = list(shown_in(w, known))
     if not rows: return unknown('the sampler shows no conditioning of the shape that it was given')
     own = sum(a == b for a, b, _ in rows)/len(rows)
     if own < .9: return fault(own, f'{own:.0%} of the images have their own conditioning', 'conditioning that is '
                               'rolled or repeated: repeat_interleave, and the order of a stacked batch')
-    seen = looked(s)
-    if not isinstance(seen, Looked): return sound(own, 'each image has its own')
+    try: seen = looked(s)
+    except Settled: return sound(own, 'each image has its own')
     pairs = [(c.double().flatten(), seen.conds[b].double().flatten()) for _, b, c in rows if b in seen.conds]
     if not pairs: return unknown('training shows no conditioning of the shape that it was given')
     slopes = [((a - a.mean()) @ (b - b.mean())/(b - b.mean()).square().sum()).item() for a, b in pairs]
@@ -287,28 +303,37 @@ def conditioning_alike(s):
     return fault(abs(slope - 1), text, 'the same normalisation of the conditioning in training and in sampling')
 
 # %% ../nbs/54c_checks_sampler.ipynb #bd1bc2a4
+def start_of(s):
+    "How large the noise is that the sampler starts from, and is that known? If there is no sampler, 1"
+    try: w = walked(s)
+    except Settled: return 1., False
+    return w.parts(w.calls[0].x_t)[0].mean().item(), True
+
 @check('sampler start', 'time told', 'tokens shown', trains=True)
 def noise_alike(s):
-    "Training mixes the tokens with the noise that the sampler starts from"
+    """Training mixes the tokens with the noise that the sampler starts from
+
+    torch.rand for torch.randn, noise with an offset in training only. Size and mean of what is left of x_t in
+    training, at small t, against the start of the sampler: .87 to 1.15."""
     rows, _ = rows_of(s)
-    if not isinstance(rows, Shown): return rows
     ok = rows.told < max(.35, rows.told.min().item() + .01)
     if not ok.any(): return unknown('training shows no noise')
     size = (rows.level[ok]/(1 - rows.told[ok])).median().item()
     mean = (rows.mean[ok]/(1 - rows.told[ok])).median().item()
-    w = walked(s)
-    start = w.parts(w.calls[0].x_t)[0].mean().item() if isinstance(w, Walk) else 1.
+    start, known = start_of(s)
     text = f'in training of size {size:.2f} and mean {mean:.2f}, in sampling of size {start:.2f} and mean 0'
     ratio = size/max(start, 1e-6)
     if .87 < ratio < 1.15 and abs(mean) < .2*size: return sound(size, text)
-    if not isinstance(w, Walk): return fact(size, text, 'standard normal noise, unless the sampler knows of it')
+    if not known: return fact(size, text, 'standard normal noise, unless the sampler knows of it')
     return fault(size, text, 'torch.randn, and the same in both')
 
 @check('sampler', 'time told', trains=True)
 def times_covered(s):
-    "Training has seen the times that the sampler asks for"
+    """Training has seen the times that the sampler asks for
+
+    Training times cut off at one end, or shifted so far that the sampler's first steps were never trained. At
+    most a quarter of the times that the sampler tells may lie .1 outside of what training told."""
     w, seen = both(s, 'clock')
-    if not isinstance(w, Walk): return w
     told, trained = [c.t.double().mean().item() for c in w.calls], seen.rows.told
     low, high = trained.min().item(), trained.max().item()
     outside = sum(t < low - .1 or t > high + .1 for t in told)/len(told)
@@ -330,9 +355,11 @@ def sampled_weights(s, seen):
 
 @check('average follows', trains=True)
 def average_used(s):
-    "The averaged weights are what is sampled"
+    """The averaged weights are what is sampled
+
+    The average is updated, saved and never sampled: what one looks at are the live weights. The weights of the
+    network in the sampler's first call are compared with both."""
     seen = loop_of(s, 'average', 'sample')
-    if not isinstance(seen, Looked): return seen
     found = sampled_weights(s, seen)
     if found is None: return unknown('sampling did not call the model, nor its average')
     average, live = tensors_of(seen.loop.average), tensors_of(seen.model)
@@ -345,9 +372,11 @@ def average_used(s):
 
 @check('training runs', trains=True)
 def sampler_mode(s):
-    "The model is in evaluation mode when it is sampled"
+    """The model is in evaluation mode when it is sampled
+
+    Sampling in training mode: dropout, dropped conditioning, batch statistics. The mode of every call; only a
+    fault where it makes a difference to this model."""
     seen = loop_of(s, 'sample')
-    if not isinstance(seen, Looked): return seen
     found = sampled_weights(s, seen)
     if found is None: return unknown('sampling did not call the model, nor its average')
     text = f'{sum(found[1])} of {len(found[1])} calls in training mode'

@@ -8,6 +8,7 @@ __all__ = ['kept', 'wake', 'awake', 'asked', 'apart', 'copied', 'picked', 'respo
 # %% ../nbs/16_subject.ipynb #98b0d475
 import contextlib
 import copy
+import functools
 import random
 from dataclasses import dataclass
 import numpy as np
@@ -217,6 +218,14 @@ def fault(value, evidence, advice, names=()): return Finding('fault', value, evi
 def fact(value, evidence, advice='', names=()): return Finding('fact', value, evidence, advice, tuple(names))
 def unknown(why): return Finding('not checked', None, why)
 
+class Settled(Exception):
+    "Raised where a check gets what it needs: this finding is all that can be said"
+    def __init__(self,
+                 finding:Finding # the answer of the check
+                ):
+        super().__init__(finding.evidence)
+        self.finding = finding
+
 checks:dict = {}            # name to function
 
 def check(*after, # names of checks: where they find a fault, this one cannot tell
@@ -228,7 +237,11 @@ def check(*after, # names of checks: where they find a fault, this one cannot te
     The first line of its docstring says what is true of a sound network. After a blank line, one or more paragraphs
     explain it: what was seen to break it, how it is measured, what its limit rests on, and a source.'''
     def add(f):
-        f.after, f.symptom, f.trains = after, symptom, trains
-        checks[f.__name__.replace('_', ' ')] = f
-        return f
+        @functools.wraps(f)
+        def answer(s):
+            try: return f(s)
+            except Settled as e: return e.finding
+        answer.after, answer.symptom, answer.trains = after, symptom, trains
+        checks[f.__name__.replace('_', ' ')] = answer
+        return answer
     return add
