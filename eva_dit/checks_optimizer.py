@@ -13,15 +13,12 @@ import torch
 from torch import Tensor, nn
 from .checks_learning import built, workpiece
 from .checks_recipe import Looked, batch_of, epoch_of, go_on, looked, rows_of
+from .core import some
 from .models import failed
 from .step import Updates, Watch, distance, fits, held, tensors_of
 from .subject import Settled, apart, asked, check, fact, fault, sound, unknown
 
 # %% ../nbs/54b_checks_optimizer.ipynb #d2db535a
-def some(names, n=3):
-    "Some names, for a message"
-    return ', '.join(sorted(names)[:n]) + (f' and {len(names) - n} more' if len(names) > n else '')
-
 def is_frozen(s, name): return any(name.startswith(f) for f in s.recipe.frozen)
 
 @check('training runs', trains=True)

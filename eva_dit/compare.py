@@ -47,10 +47,10 @@ def flat(settings:dict, # nested
 
 def differing(settings:list # dicts, one a run
              )->dict: # name -> the values, one a run
-    "The settings that are not the same in all runs"
+    "The settings that all runs have, and not all alike"
     every = [flat(s) for s in settings]
-    names = dict.fromkeys(name for f in every for name in f)
-    values = {name: [f.get(name) for f in every] for name in names}
+    names = [name for name in every[0] if all(name in f for f in every)] if every else []
+    values = {name: [f[name] for f in every] for name in names}
     return {name: v for name, v in values.items() if any(x != v[0] for x in v)}
 
 def by_setting(settings:list # dicts, one a run

@@ -18,7 +18,7 @@ from .capabilities import line as capability_line
 from .checks_learning import Recipe
 from .core import UserError, check_choice, command, runs_as_program, whole_file
 from .diagnosis import (Check, accepted_findings, diagnose, grid_of, line, not_given, on_the_table,
-                               to_accept)
+                               to_accept, waits)
 from .dit import DiTConfig, EvaDiT
 from .flow import Flow
 from .models import named, own_words
@@ -71,7 +71,7 @@ def on_device(model, # a module, or a function
 def printed(c:Check # one answer
            ):
     "Show a line as soon as it is known"
-    if not not_given(c): tqdm.write(line(c))
+    if not not_given(c) and not waits(c): tqdm.write(line(c))
 
 # %% ../nbs/58_diagnose.ipynb #f179c1ba
 def to_html(path, # of the file

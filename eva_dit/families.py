@@ -46,9 +46,9 @@ def answer(y # a tuple, an object with a sample, or a tensor
     if isinstance(y, Tensor): return y
     return y[0] if isinstance(y, (tuple, list)) else y.sample
 
-def pooled(cond:Tensor, # (B, M, C)
-           size:int # that the model takes
-          )->Tensor: # (B, size)
+def mean_text(cond:Tensor, # (B, M, C)
+              size:int # that the model takes
+             )->Tensor: # (B, size)
     "One text for all tokens"
     return F.pad(cond.mean(1), (0, size - cond.shape[-1]))
 
@@ -112,7 +112,7 @@ def pixart(model, x_t, t, cond, grid):
 @family('diffusers-sd3')
 def sd3(model, x_t, t, cond, grid):
     "SD3Transformer2DModel (arXiv 2403.03206): text tokens and a pooled text; t = 1000 is noise; noise - data"
-    channels, pool = model.config.in_channels, pooled(cond, model.config.pooled_projection_dim)
+    channels, pool = model.config.in_channels, mean_text(cond, model.config.pooled_projection_dim)
     y = model(pixels(x_t, grid, channels), cond, pooled_projections=pool, timestep=1000*(1 - t))
     return -unpixels(answer(y), grid, channels)
 
@@ -161,7 +161,7 @@ def chroma(model, x_t, t, cond, grid, **more):
 @family('diffusers-flux')
 def flux(model, x_t, t, cond, grid):
     "FluxTransformer2DModel: as Chroma, with a pooled text, and guidance if it was distilled (3.5, as its pipeline has)"
-    more = dict(pooled_projections=pooled(cond, model.config.pooled_projection_dim))
+    more = dict(pooled_projections=mean_text(cond, model.config.pooled_projection_dim))
     if model.config.guidance_embeds: more['guidance'] = torch.full_like(t, 3.5)
     return chroma(model, x_t, t, cond, grid, **more)
 

@@ -21,14 +21,15 @@ import torch
 import traitlets
 from fastcore.basics import patch
 from PIL import Image as Picture, ImageDraw, ImageFont
-from .charts import Chart, heat, packed, panel, present, trace, write_page
+from .charts import Chart, packed, panel, present, trace, write_page
 from .core import UserError
 from .dit import EvaDiT
 from .flow import trivial_velocity_similarity
 from .held_out import Subject, subject_of
-from .look import Look, Neighbors, Way, attention_maps, color_basis, moved_by, token_colors
+from .look import Look, Neighbors, Way, attention_maps, moved_by
 from .models import nested
 from .pages import data_uri, square, static_text
+from .pictures import color_basis, heat, readout_of, token_colors, tower_tokens
 from .run_charts import blue, gray, orange, red, times
 from .runs import Checkpoint, pointed
 from .sampling import solvers
@@ -57,12 +58,10 @@ def jpeg(pixels:bytes, # RGB
     return data_uri(out.getvalue(), 'jpeg')
 
 class Gallery:
-    "Pictures of the images of a store: a photograph where there is one, the true tokens as colors where not"
-    def __init__(self, store, # an `EmbeddingStore`
-                 photographs=None # folder of photographs, by name; the one that the store was made from if None
+    "Pictures of the images of a store: its thumbnails, or the true tokens as colors; no other file is opened"
+    def __init__(self, store # an `EmbeddingStore`
                 ):
         self.store, self.thumbnails, self.skip = store, store.thumbnails(), int(store.cls)
-        self.folder = Path(photographs or store.manifest.get('source') or '.')
 
     def picture(self, i:int # number of the image
                )->tuple: # address, and is it a photograph?
@@ -70,15 +69,8 @@ class Gallery:
         if i in self.thumbnails:
             pixels = np.asarray(self.thumbnails[i])
             return jpeg(pixels.tobytes(), *pixels.shape[:2]), True
-        try:
-            with Picture.open(self.folder/self.store.samples[i]['key']) as photo:
-                side = min(photo.size)
-                left, top = ((n - side)//2 for n in photo.size)
-                small = photo.convert('RGB').resize((168, 168), box=(left, top, left + side, top + side))
-            return jpeg(small.tobytes(), 168, 168), True
-        except (OSError, ValueError, SyntaxError): pass                      # there is none, or it is no picture
         z = self.store.rows([i])[0][0, self.skip:].float()
-        return square(token_colors(z, color_basis(z)).reshape(*self.store.grid, 3)), False
+        return square(token_colors(z, color_basis(z), self.store.grid).numpy()), False
 
     def tile(self, i:int, # number of the image
              note:str='' # below it
@@ -86,14 +78,13 @@ class Gallery:
         "For `Tiles`"
         src, smooth = self.picture(i)
         s = self.store.samples[i]
-        return dict(title=f'{s["key"]}: {s.get("caption", "")}', src=src, smooth=smooth, note=note)
+        return dict(title=': '.join(filter(None, (s['key'], s.get('caption')))), src=src, smooth=smooth, note=note)
 
 # %% ../nbs/63_inspector.ipynb #cfc16d64
 class EmbeddingInspector:
     "Choose an image; see its true and generated tokens, how they come about, and where the model looks"
     def __init__(self, model, # a run folder, a `Checkpoint`, a `Trainer`, or any model
                  store, # an `EmbeddingStore`, or its folder
-                 photographs=None, # folder of the photographs; the one that the store was made from, if it is there
                  *,
                  split:str='held_out', # images to begin with
                  flow=None, # what the output of a module means; velocity if None
@@ -103,7 +94,8 @@ class EmbeddingInspector:
         cls = getattr(getattr(model, 'store', None), 'cls', False)
         self.store = EmbeddingStore(store, cls=cls) if isinstance(store, (str, Path)) else store
         self.load()
-        self.gallery, self.lock, self.skip = Gallery(self.store, photographs), threading.RLock(), int(self.store.cls)
+        self.gallery, self.lock, self.skip = Gallery(self.store), threading.RLock(), int(self.store.cls)
+        self.readout = readout_of(self.store)           # None if the store has none
         self.look:Any = None                            # a `Look`
         self.near:Any = None                            # `Neighbors`, once they are needed
         self.closed = self.mute = False
@@ -283,18 +275,27 @@ def show(self:EmbeddingInspector):
 def pictures(self:EmbeddingInspector, k:int)->list: # of tiles
     "Photograph, true tokens, tokens on the way, what is expected from there, and how similar that is"
     look, rows, t = self.look, self.store.grid, self.look.times[k].item()
-    def grid(z): return square(token_colors(z[self.skip:].cpu(), self.basis).reshape(*rows, 3))
+    def grid(z): return square(token_colors(z.cpu(), self.basis, rows).numpy())
     src, smooth = self.gallery.picture(look.i)
     similar = look.similarity[k, self.skip:]
     caption = self.store.samples[look.i].get('caption', '')
     photo = [dict(title='photograph', src=src, smooth=True, note=caption)] if smooth else []
-    return photo + [
+    end = 'generated' if k == look.way.steps else 'expected from there'
+    tiles = [
         dict(title='true tokens', src=grid(look.z[0]), note='principal components 1 to 3'),
         dict(title=f'on the way, t = {t:.2f}', src=grid(look.stops[k]), note='in the same colors'),
-        dict(title='generated' if k == look.way.steps else 'expected from there', src=grid(look.clean[k]),
-             note='in the same colors'),
+        dict(title=end, src=grid(look.clean[k]), note='in the same colors'),
         dict(title=f'similarity, mean {similar.mean():.3f}', src=square(heat(similar.view(*rows), 0., 1.)),
              values=similar.tolist(), note='cosine: 0 blue, 1 yellow')]
+    if self.readout is None: return photo + tiles
+    seen = {'true tokens': look.z[0], f'on the way, t = {t:.2f}': look.stops[k], end: look.clean[k]}
+    return photo + tiles + [dict(title=title, src=self.decoded(z), note='read out linearly') for title, z in seen.items()]
+
+@patch
+def decoded(self:EmbeddingInspector, z)->str: # (N, E) to an address
+    "Tokens of the model's space as pixels, by the readout of the store"
+    tokens = tower_tokens(self.subject.eva_space, z[None], self.store.statistics())
+    return square(self.readout.show(tokens)[0].cpu().numpy())
 
 # %% ../nbs/63_inspector.ipynb #17252c30
 @patch

@@ -216,8 +216,10 @@ def write_evaluation(result:Evaluation, # what was measured
     return folder
 
 # %% ../nbs/52_report.ipynb #a0e84b77
-def compared(name:str, first:str, what:str, *, mean:float, low:float, high:float)->tuple: # better?, sentence
-    "A difference and its interval, in words"
+def compared(name:str, first:str, what:str, *, images:int, mean:float, low:float, high:float)->tuple:
+    "A difference and its interval, in words: (better?, sentence); nothing is better on a handful of images"
+    if images < 10: return None, (f'{name} against {first} ({what}): EVA similarity {mean:+.3f} on {images} images, '
+                                  'which are too few to say which one is better.')
     better, word = None, 'not clearly better or worse'
     if low > 0: better, word = True, 'better'
     if high < 0: better, word = False, 'worse'
@@ -271,7 +273,8 @@ class Comparison:
         "What is better, and is it sure"
         found = []
         for way in ('dit_ode', 'dit_one_step'):
-            found += [compared(name, self.first, ways[way], **d) for name, d in self.differences(way).items()]
+            n = len(self.results[self.first].per_image)
+            found += [compared(name, self.first, ways[way], images=n, **d) for name, d in self.differences(way).items()]
         for name, result in self.results.items():
             for note in result.metrics['notes']:
                 found.append((False if 'NOT HELD OUT' in note else None, f'{name}: {note}'))

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from .ceiling import linear_velocity_similarity
 from .charts import History, LogFollower, decimate, means, panel, smooth, trace
-from .core import UserError, read_json
+from .core import UserError, read_json, some
 from .flow import trivial_velocity_similarity
 from .metrics import thresholds
 from .pages import colors
@@ -201,8 +201,7 @@ def findings_of(h:History # what was logged
     for field, meaning in looks.items():
         names = h.last.get(field)
         if not isinstance(names, list) or not names: continue
-        more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-        out[f'{", ".join(map(str, names[:3]))}{more} {meaning}.'] = step
+        out[f'{some(names)} {meaning}.'] = step
     n = int(h.last.get('nonfinite') or 0)
     if n: out[f'{n:,} {"step was" if n == 1 else "steps were"} skipped, because a value was not finite: '
               'nonfinite.jsonl in the run folder names the images.'] = int(skipped_steps(h)[0]) if len(h) else step

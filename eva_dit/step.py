@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Call', 'arguments', 'Watch', 'amounts', 'whose', 'Shown', 'pulled', 'shown', 'row_by_row', 'joined', 'Update',
-           'inner', 'apart', 'cosine', 'Updates', 'Held', 'held', 'tensors_of', 'distance', 'fits']
+           'inner', 'distance', 'cosine', 'Updates', 'Held', 'held', 'tensors_of', 'fits']
 
 # %% ../nbs/23_step.ipynb #614f2df3
 import inspect
@@ -214,11 +214,11 @@ def inner(a:dict, # name to tensor
     "The scalar product of two sets of tensors, over the names that both have"
     return sum((a[n].double()*b[n].double()).sum().item() for n in a if n in b)
 
-def apart(a:dict, # name to tensor
-          b:dict # the same names
-         )->float:
+def distance(a, # tensors
+             b # tensors of the same shapes, in the same order
+            )->float:
     "How far two sets of tensors are apart"
-    return sum((a[n].double() - b[n].double()).square().sum().item() for n in a)**.5
+    return sum((x.double().cpu() - y.double().cpu()).square().sum().item() for x, y in zip(a, b))**.5
 
 def cosine(a:dict, # name to tensor
            b:dict # likewise
@@ -284,13 +284,13 @@ class Updates:
         self.pulled |= {n for n, g in got.items() if g.abs().max().item() > 1e-3*top}
         norms = [inner(a, a)**.5 for a in (added, left, got)]
         self.found.append(Update([g['lr'] for g in optimizer.param_groups], *norms, cosine(added, got),
-                                 cosine(latest, got), apart(weights, self.weights)))
+                                 cosine(latest, got), distance(weights.values(), self.weights.values())))
         self.weights = weights
 
     def after(self, optimizer, *_):
         "It has stepped"
         weights = self.now()
-        self.found[-1].inside = apart(weights, self.weights)
+        self.found[-1].inside = distance(weights.values(), self.weights.values())
         self.moved |= {n for n, w in weights.items() if not torch.equal(w, self.weights[n])}
         self.weights, self.done = weights, True
 
@@ -326,12 +326,6 @@ def tensors_of(average # a module, its parameters, or a function without argumen
     if average is None: return []
     held = average.parameters() if isinstance(average, nn.Module) else average
     return [p.detach().clone() for p in held]
-
-def distance(a:list, # tensors
-             b:list # of the same shapes
-            )->float:
-    "How far two lists of tensors are apart"
-    return sum((x.double().cpu() - y.double().cpu()).square().sum().item() for x, y in zip(a, b))**.5
 
 def fits(a:list, # tensors
          b:list # other ones
