@@ -145,6 +145,7 @@ def status(page): return page.evaluate('() => document.querySelector(".eva-statu
 def phase(page): return page.evaluate('() => document.querySelector(".eva-phase")?.innerText || ""')
 def said(page): return page.evaluate('() => document.querySelector(".eva-said")?.innerText || ""')
 def foot(page): return page.evaluate('() => [...document.querySelectorAll(".eva-foot")].map(e => e.innerText).join("\\n")')
+def marks(page): return set(page.evaluate('() => [...document.querySelectorAll(".eva-plot .annotation")].map(a => a.textContent)'))
 def drawn(page): return page.evaluate('() => [...document.querySelectorAll(".js-plotly-plot .main-svg")].length')
 
 misfits = """() => [...document.querySelectorAll('.eva-cell')].filter(c => c.querySelector('.js-plotly-plot .main-svg'))
@@ -156,7 +157,7 @@ def fits(page):
 
 def records(folder):
     lines = (folder/'metrics.jsonl').read_text().split('\n')[:-1] if (folder/'metrics.jsonl').exists() else []
-    return [json.loads(l) for l in lines]
+    return [r for r in map(json.loads, lines) if 'event' not in r]
 
 def run_in_kernel(page, code):
     "Execute code beside the notebook's cells, not waited for"
@@ -281,7 +282,7 @@ def saved_test(s, folder):
 def watch_test(s, at, folder):
     "A run of another process, followed in the notebook, and in a page served by eva_dit_watch"
     page = s.page
-    (folder/'train.py').write_text("from toy import *\nt = toy_trainer('other', max_steps=1500)\nfor r in t: time.sleep(.02)\n")
+    (folder/'train.py').write_text("from toy import *\nt = toy_trainer('other', max_steps=1500)\nask = Path('ask')\nfor r in t:\n    time.sleep(.02)\n    if not ask.exists(): continue\n    ask.unlink()\n    t.set_learning_rate(1e-3)\n    t.pause()\n    threading.Timer(4, t.unpause).start()\n")
     write_notebook(folder/'watch.ipynb', "from eva_dit.dashboard import *\nwatch('other')")
     open_notebook(page, at('watch.ipynb')); s.until(lambda: phase(page) == 'waiting', 'watch: a run that is not there yet is waited for', 60)
     with open(folder/'train.log', 'w') as log: other = subprocess.Popen([sys.executable, 'train.py'], cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, 'PYTHONPATH': str(root)})
@@ -290,6 +291,8 @@ def watch_test(s, at, folder):
         n = points(page)
         s.until(lambda: points(page) > n + 2, 'they move')
         s.until(lambda: phase(page) == 'live', 'it is said to be live', 20)       # it may be evaluating just now
+        (folder/'ask').touch(); s.until(lambda: phase(page) == 'paused', 'somebody pauses it, there: the line says so here')
+        s.until(lambda: phase(page) == 'live' and {'↕', '‖', '▷'} <= marks(page), 'and when it goes on, pause and learning rate stand as marks on the curves')
         s.shot('watch')
         with server([sys.executable, '-c', 'from eva_dit.dashboard import eva_dit_watch; eva_dit_watch("other")'], folder) as address:
             page.goto(address, timeout=120_000, wait_until='commit'); s.until(lambda: points(page) > 2, 'eva_dit_watch: the same view as a web page, behind a token', 120)

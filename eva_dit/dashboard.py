@@ -26,9 +26,9 @@ from fastcore.basics import patch
 from fastcore.script import call_parse
 from .charts import History, LogFollower, picture_files
 from .core import UserError, command, write_json
-from .run_charts import (RunReader, checkpoint_marks, chips, findings_of, linear_optimum, mark, run_arrays,
-                                run_panels)
-from .training import Clip
+from .run_charts import (RunReader, checkpoint_marks, chips, event_marks, findings_of, linear_optimum, mark,
+                                run_arrays, run_panels)
+from .training import Callback, Clip
 from .views import View, control
 
 # %% ../nbs/61_dashboard.ipynb #eed8d6cf
@@ -56,7 +56,6 @@ class RunPage(View):
                  title:str # of the page
                 ):
         self.folder, self.history, self.title = folder, history, title
-        self.events:list = []                               # of `mark`
         self.optimum, self.looked = None, 0.                # the linear optimum; when the folder was looked at
         self.checkpoints:list = []
         super().__init__(folder.resolve(), *run_panels())
@@ -64,7 +63,7 @@ class RunPage(View):
     def store_folder(self)->Path: # None if it is not known
         "Where the tokens are"
 
-    def version(self): return self.history.version, len(self.events), len(self.checkpoints), self.optimum is None
+    def version(self): return self.history.version, len(self.checkpoints), self.optimum is None
 
     def arrays(self, points):
         "The curves, and the linear optimum"
@@ -75,8 +74,10 @@ class RunPage(View):
     def live(self):
         "Values, marks and names of blocks"
         h = self.history
-        marks = [mark('finding', at, sentence) for sentence, at in findings_of(h).items()]
-        marks = sorted([*self.checkpoints, *self.events, *marks], key=lambda m: m['x'])
+        told = any(e['event'] in ('checkpoint', 'best') for e in h.events)
+        marks = event_marks(h.events) + ([] if told else self.checkpoints)
+        marks += [mark('finding', at, sentence) for sentence, at in findings_of(h).items()]
+        marks = sorted(marks, key=lambda m: m['x'])
         return dict(values=values_of(h.last), marks=marks[-40:],
                     ticks=dict(blocks=block_ticks(h.names.get('grad_norm_by_block', []))))
 
@@ -125,21 +126,24 @@ def watch(run_folder # of `eva_dit_train`, the demo or a `Trainer`, in any proce
 # %% ../nbs/61_dashboard.ipynb #baf55ae9
 backgrounds:dict = {}                  # run folder -> Background
 
-class Background:
-    "A trainer whose steps are taken in a thread"
-    def __init__(self, trainer): # a `Trainer`; it gets a callback
+class Background(Callback):
+    "A trainer whose steps are taken in a thread; a callback of that trainer"
+    def __init__(self, trainer): # a `Trainer`
         self.trainer, self.history, self.thread = trainer, History(), None
-        self.phase, self.problem, self.trace, self.heard, self.ended = 'idle', '', '', 0., 0.
-        self.events:list = []                               # of `mark`
+        self.phase, self.problem, self.trace, self.heard, self.since = 'idle', '', '', 0., 0.
         log = LogFollower(Path(trainer.folder)/'metrics.jsonl') if trainer.step else None
         while log and (new := log.poll()[0]):               # resumed: what was logged until then
             self.history.extend([r for r in new if r['step'] <= trainer.step])
-        trainer.callbacks.append(self.note)
+        trainer.callbacks.append(self)
 
-    def note(self, trainer, record:dict):
+    def __call__(self, trainer, record:dict):
         "A line of the log has been written"
         self.history.extend([dict(record)])
         self.heard = time.monotonic()
+
+    def happened(self, trainer, event): self.history.extend([event])
+
+    def restore(self, trainer, state): self.history.cut(trainer.step)
 
     @property
     def alive(self)->bool:
@@ -162,7 +166,7 @@ class Background:
         except BaseException as e:                          # whatever it was, the notebook lives on and says it
             self.problem, self.trace = f'{type(e).__name__}: {e}', traceback.format_exc()
             self.phase = 'failed'
-        finally: self.ended = time.monotonic()
+        finally: self.since = time.monotonic()
 
     def back(self, which): # best, last or a step
         "Stop, go back to a checkpoint, and stand still there; takes as long as a step and loading"
@@ -176,10 +180,7 @@ class Background:
         trainer.restore(which)
         for c in trainer.helpers:                           # whoever goes back by hand has a new chance
             if isinstance(c, Clip): c.in_a_row = 0
-        self.history.cut(trainer.step)
         self.phase, self.problem, self.trace = 'stopped', '', ''
-        self.events[:] = [e for e in self.events if e['x'] <= trainer.step]
-        self.events.append(mark('back', trainer.step, 'went back to this checkpoint'))
 
 # %% ../nbs/61_dashboard.ipynb #71c5e2a8
 def in_background(trainer # a `Trainer`
@@ -205,7 +206,6 @@ class TrainingDashboard(RunPage):
         self.trainer = self.run.trainer
         folder = Path(trainer.folder)
         super().__init__(folder, self.run.history, f'Training {folder.resolve().name}')
-        self.events = self.run.events
         if self.trainer is not trainer: self.say('Another trainer is at work on this run folder; this is its view.')
         self.poll()
         self.tell()
@@ -231,7 +231,7 @@ class TrainingDashboard(RunPage):
     def phase(self)->str:
         "idle, training, evaluating, pausing, paused, stopped, finished or failed"
         r, t = self.run, self.trainer
-        by_others = r.heard > r.ended and time.monotonic() - r.heard < 5     # somebody's own loop
+        by_others = r.heard > r.since and time.monotonic() - r.heard < 5     # somebody's own loop
         if not r.alive and not by_others or t.step >= t.total and not r.alive:
             if t.step >= t.total: return 'finished'
             return 'stopped' if r.phase == 'training' else r.phase
@@ -328,11 +328,9 @@ def act(self:TrainingDashboard,
     if action == 'pause' and t.paused:
         t.unpause()
         self.say(f'Going on from step {step:,}.')
-        self.events.append(mark('resumed', step, 'resumed'))
     elif action == 'pause':
         t.pause()
         self.say('It stands still after the present step.')
-        self.events.append(mark('paused', step + 1, 'paused'))
     elif action == 'stop':
         t.stop()
         self.say('Stopping after this step, with a checkpoint.')
@@ -358,7 +356,6 @@ def set_learning_rate(self:TrainingDashboard, text:str):
         said = f'Learning rate {rate:.3g} from step {t.step + 1:,} on; {then}.'
         warmup = t.work.warmup
         if t.step < warmup: said = f'{rate:.3g} is the new peak: the warm-up reaches it at step {warmup:,}.'
-        self.events.append(mark('lr', t.step + 1, f'learning rate set to {rate:.3g}'))
     except UserError as e: said = str(e)
     except ValueError: said = f'{text!r} is not a number; the learning rate stays as it is.'
     self.say(said)
