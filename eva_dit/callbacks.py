@@ -20,11 +20,11 @@ import torch
 from fastcore.basics import patch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from tqdm.auto import tqdm
 from .baselines import ridge_of
 from .core import UserError, held_signals, read_json, write_json
 from .flow import token_cosine
 from .models import nested
+from .progress import progress_of
 from .runs import (append_line, checkpoint_name, cut_log, drop_old, find_checkpoint, finite, point, pointed,
                           read_log, write_checkpoint)
 from .sampling import noise, sample
@@ -422,21 +422,16 @@ def say(*lines):
 
 @patch
 def fit(self:Trainer,
-        progress:bool=True # show a bar
+        progress:bool=True # show a bar, or in a notebook a picture
        )->dict: # the last record
     "Train to the end; at a signal, finish the step, write a checkpoint and raise `Interrupted`"
     show = self.main and progress
     patience = 1. if self.processes.count == 1 else math.inf       # a process alone cannot leave the others
     signals = [getattr(signal, n) for n in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1') if hasattr(signal, n)]
-    short = dict(loss='loss', velocity_similarity='v-sim', eva_similarity='EVA-sim')
     with held_signals(*signals, told=self.stop, patience=patience) as held:
         if show and self.notes: say(*self.notes)
-        with tqdm(total=self.total, initial=self.step, desc='training', unit='step', disable=not show) as bar:
-            seen:dict = {}
-            for r in self:
-                seen |= {name: f'{r[k]:.3f}' for k, name in short.items() if r.get(k) is not None}
-                bar.set_postfix(seen, refresh=False)
-                bar.update(r['step'] - bar.n)
+        with progress_of(self, show) as told:
+            for record in self: told(self, record)
     if held and self.stopped:
         if self.main: say(f'\nInterrupted at step {self.step} of {self.total}; the checkpoint is saved.')
         held.check()

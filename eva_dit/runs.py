@@ -44,8 +44,8 @@ def record_of(line:bytes # of a log
     "A line of a log, if it is one"
     try: record = json.loads(line.decode('utf8'))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError): return None
-    known = isinstance(record, dict) and isinstance(record.get('step'), int) and isinstance(record.get('event', ''), str)
-    return record if known else None
+    known = isinstance(record, dict) and isinstance(record.get('step'), int)
+    return record if known and isinstance(record.get('event', ''), str) else None
 
 def lines_of(path # of a log
             )->list: # of dicts with a step; empty if there is no log
