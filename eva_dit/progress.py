@@ -107,7 +107,7 @@ def newest_picture(folder # of a run
                   )->Image.Image: # None if there is none
     "What the run has drawn last"
     path = max(Path(folder).glob('pictures/step-*.png'), default=None)
-    try: return path and Image.open(path).convert('RGB')
+    try: return Image.open(path).convert('RGB') if path else None
     except OSError: return None
 
 class OnePicture:
