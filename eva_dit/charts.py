@@ -424,7 +424,8 @@ def saved(self:Chart, most:int=12)->dict: # that JSON can hold
     files = {step: path for step, path in getattr(self, 'files', {}).items() if path.exists()}
     chosen = np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
     steps = [sorted(files)[i] for i in chosen]
-    return dict(spec=self.spec, live=self.live, status=self.status, log=self.log, n=self.n, steps=steps,
+    status = {**self.status, 'said': '', 'at': time.strftime('saved %Y-%m-%d %H:%M')}
+    return dict(spec=self.spec, live=self.live, status=status, log=self.log, n=self.n, steps=steps,
                 arrays={name: text(a) for name, a in self.arrays.items()},
                 pictures={step: text(files[step].read_bytes()) for step in steps})
 
