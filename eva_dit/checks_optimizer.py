@@ -52,6 +52,29 @@ def weight_decay(s):
     return fact(h.small - h.undecayed, f'{h.small - h.undecayed} of {h.small} norms and biases have weight decay',
                 'nothing, unless two groups were meant')
 
+# %% ../nbs/54b_checks_optimizer.ipynb #58c23e25
+@check('gradients of this step', trains=True)
+def accumulation(s):
+    """Parts of a batch are averaged, and not added
+
+    The losses of k parts are added, so that gradients are k times too large: clipping hides it, and the
+    learning rate is another one. Only asked where one batch is cut into parts with different images; each part
+    must not weigh as much as a whole batch."""
+    rows, seen = rows_of(s)
+    totals, size = [], s.tokens*s.eva_dim/2
+    for t in seen.tables:
+        if t is None: continue
+        parts = [t.call == k for k in t.call.unique()]
+        images = [set(t.image[p & t.clear].tolist()) for p in parts]
+        if len(parts) > 1 and len(set.union(*images)) == sum(map(len, images)):
+            clear = t.clear & (t.told > .02)
+            totals += [(t.weight[p & clear].mean()*p.sum()*size).item() for p in parts if (p & clear).any()]
+    if len(seen.updates.found) != len(seen.tables) or not totals: return unknown('batches are not cut into parts')
+    whole = sum(.95 < x < 1.05 for x in totals)/len(totals)
+    text = f'each part of a batch weighs {sum(totals)/len(totals):.2g} (a whole batch weighs 1)'
+    if whole < .9: return sound(whole, text)
+    return fault(whole, text, 'divide the loss of each part by their number')
+
 # %% ../nbs/54b_checks_optimizer.ipynb #cf937906
 @check('training runs', trains=True)
 def learning_rate(s):
