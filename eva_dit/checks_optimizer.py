@@ -135,7 +135,7 @@ def loud_step(s):
     model.train()
     loop = built(s.recipe.training, model)
     with Updates(model) as updates, Watch(model, loud=1e4): loop.step(*batch_of(s))
-    pairs = [(g, updates.params[n].grad) for n, g in updates.got.items() if updates.params[n].grad is not None]
+    pairs = [(g, updates.given[n]) for n, g in updates.got.items()]
     if not pairs: return None
     got, end = (torch.cat([x.double().flatten() for x in half]) for half in zip(*pairs))
     if not (got.any() and end.any()): return None
@@ -146,7 +146,8 @@ def clipped_in_time(s):
     """Gradients are clipped before the optimizer steps
 
     `clip_grad_norm_` after the step changes nothing, and no number tells. One more step whose gradient is ten
-    thousand times larger: the optimizer must not get more than is left after the step."""
+    thousand times larger: the optimizer must not get more than is left of it after the step, even if `zero_grad`
+    has thrown it away by then."""
     seen = looked(s)
     if not seen.updates.found: return unknown('no optimizer of torch has stepped')
     found = loud_step(s)
@@ -231,12 +232,13 @@ def loop_of(s, *needed):
     return seen
 
 def unmoved(seen):
-    "Numbers of the averaged tensors that have stayed though there was a way to go"
+    "Numbers of the averaged tensors that have stayed though there was a way to go, and how many had one"
     _, a, b = seen.averages
     live = seen.live[-1]
     def far(k): return (live[k].float() - b[k].float()).abs().max() > .01*b[k].float().abs().max()
     def moved(k): return not torch.equal(live[k], seen.live[1][k])
-    return [k for k in range(len(b)) if torch.equal(a[k], b[k]) and moved(k) and far(k)]
+    could = [k for k in range(len(b)) if moved(k) and far(k)]
+    return [k for k in could if torch.equal(a[k], b[k])], len(could)
 
 def moves_at_last(seen):
     "Does an average that has not moved do so in more steps?"
@@ -262,12 +264,12 @@ def average_follows(s):
     if pointers(seen.loop.average) & {p.data_ptr() for p in seen.model.parameters()}:
         return fault(0., 'it shares its memory with the weights', 'copy.deepcopy(model)')
     way, lag = distance(live, seen.live[1]), distance(end, live)
-    still = unmoved(seen)
-    if way and len(still) == len(end) and not moves_at_last(seen):
+    still, could = unmoved(seen)
+    if way and len(still) == could > 0 and not moves_at_last(seen):
         return fault(0., 'it has not moved, though the weights have',
                      'where it is updated; and its precision: at a decay of .9999, bfloat16 rounds every step away')
     names = [n for n, _ in seen.model.named_parameters()]
-    if still and len(still) < len(end): return fault(len(still), f'{some([names[k] for k in still])}: not averaged',
+    if still and len(still) < could: return fault(len(still), f'{some([names[k] for k in still])}: not averaged',
                                                      'which parameters the average goes over')
     text = f'it is behind by {lag/max(way, 1e-12):.2g} of the way of the last steps'
     if lag == 0: return fact(0., 'it equals the weights so far', 'whether it begins later')
