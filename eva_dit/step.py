@@ -277,9 +277,10 @@ class Updates:
         "An optimizer is about to step; where it takes a closure, the backward pass is in that"
         closure = kwargs.get('closure') or next(iter(args[1:]), None)
         if closure is None: return self.note(optimizer)
+        known = len(self.found)
         def noted():
             loss = closure()
-            self.note(optimizer)
+            if len(self.found) == known: self.note(optimizer)                   # LBFGS calls it several times
             return loss
         return (optimizer, noted), {k: v for k, v in kwargs.items() if k != 'closure'}
 
