@@ -58,12 +58,12 @@ class Recipe:
 def plain_training(flow:Flow, # whose loss is lowered
                    lr:float, # learning rate
                    seed:int=0 # of noise and times
-                  ): # training(model) -> step(x_1, cond)
-    "The simplest right training step: AdamW, clipped gradients, fresh noise and times"
-    def training(model):
+                  ): # training(model, rank) -> step(x_1, cond)
+    "The simplest right training step: AdamW, clipped gradients, fresh noise and times, other ones in each process"
+    def training(model, rank=0):
         optimizer, generators = torch.optim.AdamW(model.parameters(), lr, betas=(.9, .95)), {}
         def step(x_1, cond):
-            g = generators.setdefault('g', torch.Generator(x_1.device).manual_seed(seed))
+            g = generators.setdefault('g', torch.Generator(x_1.device).manual_seed(seed + rank))
             loss, _, _ = flow.loss(model, x_1, cond, g)
             optimizer.zero_grad()
             loss.backward()
