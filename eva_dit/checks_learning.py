@@ -7,6 +7,7 @@ __all__ = ['times_of_errors', 'most_minutes', 'Loop', 'Recipe', 'plain_training'
            'trivial_errors', 'velocity_error', 'learned_by_heart', 'abilities']
 
 # %% ../nbs/54_checks_learning.ipynb #0872a77d
+import inspect
 import math
 import time
 from collections.abc import Callable
@@ -38,7 +39,7 @@ class Loop:
 @dataclass
 class Recipe:
     "What surrounds the model: how it is trained, sampled and judged. Everything may be left out"
-    training: Callable = None   # training(model) -> step(x_1, cond), or a `Loop`
+    training: Callable = None   # training(model) or training(model, rank) -> step(x_1, cond), or a `Loop`
     sampler: Callable = None    # sampler(model, cond, x_0) -> tokens in the space of the model
     space: object = None        # encode and decode: the space that tokens are generated in
     tokens: Tensor = None       # some tokens as the tower gave them, (n, N, E)
@@ -57,12 +58,12 @@ class Recipe:
 def plain_training(flow:Flow, # whose loss is lowered
                    lr:float, # learning rate
                    seed:int=0 # of noise and times
-                  ): # training(model) -> step(x_1, cond)
-    "The simplest right training step: AdamW, clipped gradients, fresh noise and times"
-    def training(model):
+                  ): # training(model, rank) -> step(x_1, cond)
+    "The simplest right training step: AdamW, clipped gradients, fresh noise and times, other ones in each process"
+    def training(model, rank=0):
         optimizer, generators = torch.optim.AdamW(model.parameters(), lr, betas=(.9, .95)), {}
         def step(x_1, cond):
-            g = generators.setdefault('g', torch.Generator(x_1.device).manual_seed(seed))
+            g = generators.setdefault('g', torch.Generator(x_1.device).manual_seed(seed + rank))
             loss, _, _ = flow.loss(model, x_1, cond, g)
             optimizer.zero_grad()
             loss.backward()
@@ -105,11 +106,18 @@ def workpiece(s:Case # whose model is copied
     plain = isinstance(s.model, nn.Module) and not isinstance(s.model, Model) and not s.network.adapters
     return twin, twin.network.inner if plain else twin.network
 
+def asks_rank(training:Callable # of a recipe
+             )->bool:
+    "Does it want to know which process it is in?"
+    try: return 'rank' in inspect.signature(training).parameters
+    except (TypeError, ValueError): return False
+
 def built(training:Callable, # of a recipe
-          model:nn.Module # that it is given
+          model:nn.Module, # that it is given
+          rank:int=0 # of the process, for a recipe that asks
          )->Loop:
     "The loop that a recipe makes; a `UserError` if it makes none"
-    try: loop = training(model)
+    try: loop = training(model, rank=rank) if asks_rank(training) else training(model)
     except Exception as e: raise UserError(f'The recipe cannot be set up: training(model) {failed(e)}.') from e
     if isinstance(loop, Loop): return loop
     if callable(loop): return Loop(loop)

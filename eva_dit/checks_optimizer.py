@@ -52,6 +52,29 @@ def weight_decay(s):
     return fact(h.small - h.undecayed, f'{h.small - h.undecayed} of {h.small} norms and biases have weight decay',
                 'nothing, unless two groups were meant')
 
+# %% ../nbs/54b_checks_optimizer.ipynb #58c23e25
+@check('gradients of this step', trains=True)
+def accumulation(s):
+    """Parts of a batch are averaged, and not added
+
+    The losses of k parts are added, so that gradients are k times too large: clipping hides it, and the
+    learning rate is another one. Only asked where one batch is cut into parts with different images; each part
+    must not weigh as much as a whole batch."""
+    rows, seen = rows_of(s)
+    totals, size = [], s.tokens*s.eva_dim/2
+    for t in seen.tables:
+        if t is None: continue
+        parts = [t.call == k for k in t.call.unique()]
+        images = [set(t.image[p & t.clear].tolist()) for p in parts]
+        if len(parts) > 1 and len(set.union(*images)) == sum(map(len, images)):
+            clear = t.clear & (t.told > .02)
+            totals += [(t.weight[p & clear].mean()*p.sum()*size).item() for p in parts if (p & clear).any()]
+    if len(seen.updates.found) != len(seen.tables) or not totals: return unknown('batches are not cut into parts')
+    whole = sum(.95 < x < 1.05 for x in totals)/len(totals)
+    text = f'each part of a batch weighs {sum(totals)/len(totals):.2g} (a whole batch weighs 1)'
+    if whole < .9: return sound(whole, text)
+    return fault(whole, text, 'divide the loss of each part by their number')
+
 # %% ../nbs/54b_checks_optimizer.ipynb #cf937906
 @check('training runs', trains=True)
 def learning_rate(s):
@@ -112,7 +135,7 @@ def loud_step(s):
     model.train()
     loop = built(s.recipe.training, model)
     with Updates(model) as updates, Watch(model, loud=1e4): loop.step(*batch_of(s))
-    pairs = [(g, updates.params[n].grad) for n, g in updates.got.items() if updates.params[n].grad is not None]
+    pairs = [(g, updates.given[n]) for n, g in updates.got.items()]
     if not pairs: return None
     got, end = (torch.cat([x.double().flatten() for x in half]) for half in zip(*pairs))
     if not (got.any() and end.any()): return None
@@ -123,7 +146,8 @@ def clipped_in_time(s):
     """Gradients are clipped before the optimizer steps
 
     `clip_grad_norm_` after the step changes nothing, and no number tells. One more step whose gradient is ten
-    thousand times larger: the optimizer must not get more than is left after the step."""
+    thousand times larger: the optimizer must not get more than is left of it after the step, even if `zero_grad`
+    has thrown it away by then."""
     seen = looked(s)
     if not seen.updates.found: return unknown('no optimizer of torch has stepped')
     found = loud_step(s)
@@ -208,12 +232,13 @@ def loop_of(s, *needed):
     return seen
 
 def unmoved(seen):
-    "Numbers of the averaged tensors that have stayed though there was a way to go"
+    "Numbers of the averaged tensors that have stayed though there was a way to go, and how many had one"
     _, a, b = seen.averages
     live = seen.live[-1]
     def far(k): return (live[k].float() - b[k].float()).abs().max() > .01*b[k].float().abs().max()
     def moved(k): return not torch.equal(live[k], seen.live[1][k])
-    return [k for k in range(len(b)) if torch.equal(a[k], b[k]) and moved(k) and far(k)]
+    could = [k for k in range(len(b)) if moved(k) and far(k)]
+    return [k for k in could if torch.equal(a[k], b[k])], len(could)
 
 def moves_at_last(seen):
     "Does an average that has not moved do so in more steps?"
@@ -239,12 +264,12 @@ def average_follows(s):
     if pointers(seen.loop.average) & {p.data_ptr() for p in seen.model.parameters()}:
         return fault(0., 'it shares its memory with the weights', 'copy.deepcopy(model)')
     way, lag = distance(live, seen.live[1]), distance(end, live)
-    still = unmoved(seen)
-    if way and len(still) == len(end) and not moves_at_last(seen):
+    still, could = unmoved(seen)
+    if way and len(still) == could > 0 and not moves_at_last(seen):
         return fault(0., 'it has not moved, though the weights have',
                      'where it is updated; and its precision: at a decay of .9999, bfloat16 rounds every step away')
     names = [n for n, _ in seen.model.named_parameters()]
-    if still and len(still) < len(end): return fault(len(still), f'{some([names[k] for k in still])}: not averaged',
+    if still and len(still) < could: return fault(len(still), f'{some([names[k] for k in still])}: not averaged',
                                                      'which parameters the average goes over')
     text = f'it is behind by {lag/max(way, 1e-12):.2g} of the way of the last steps'
     if lag == 0: return fact(0., 'it equals the weights so far', 'whether it begins later')

@@ -6,11 +6,13 @@
 __all__ = ['steps_to_look', 'seconds_to_look', 'Looked', 'batch_of', 'look', 'one_step', 'epoch_of', 'go_on', 'note_null']
 
 # %% ../nbs/54a_checks_recipe.ipynb #5612e946
+import random
 import time
 from dataclasses import dataclass, field
+import numpy as np
 import torch
 from torch import Tensor, nn
-from .checks_learning import Case, Loop, built, workpiece
+from .checks_learning import Case, Loop, asks_rank, built, workpiece
 from .core import UserError
 from .models import failed
 from .step import Shown, Updates, Watch, held, joined, shown, tensors_of, whose
@@ -233,6 +235,39 @@ def fresh_noise(s):
     if shared >= .2 and again < .2: advice = 'noise of one image that is expanded to the batch'
     return fault(max(again, shared), text, advice)
 
+# %% ../nbs/54a_checks_recipe.ipynb #769389fe
+def first_step(s, rank):
+    "What the first step of one process shows, in a random state of its own"
+    _, model = workpiece(s)
+    model.train()
+    torch.manual_seed(s.seed + 71 + rank)
+    np.random.seed(s.seed + 71 + rank)
+    random.seed(s.seed + 71 + rank)
+    loop = built(s.recipe.training, model, rank)
+    x_1, cond = batch_of(s)
+    with Watch(model) as calls: loop.step(x_1.clone(), cond.clone())
+    return shown(calls, x_1, cond)
+
+@check('training runs', 'fresh noise', trains=True)
+def noise_of_each_process(s):
+    """Each process draws noise of its own
+
+    One seed for all processes: a batch of 8 x 128 sees the noise of 128. The loop is set up twice, with other
+    random states of torch, NumPy and Python, and makes a step: noise that correlates by .95, in a fifth of the
+    images, is the same. Then the recipe seeds it itself, and so does every process: a fact. `training(model,
+    rank)` is told which process it is (0, then 1), so that its seed can be another one: the same noise is a fault
+    then. A seed that is set before the recipe is not seen; `Probe(..., together=True)` sees it in a real loop."""
+    rows_of(s)
+    try: one, other = first_step(s, 0), first_step(s, 1)
+    except UserError as e: return unknown(str(e))
+    alike = torch.corrcoef(torch.cat([one.noise, other.noise]))[:len(one.noise), len(one.noise):] > .95
+    same = (alike & (one.level > .1)[:, None] & (other.level > .1)).any(1).double().mean().item()
+    text = f'set up twice, with other random states: {same:.0%} of the images have the same noise'
+    if same < .2: return sound(same, text)
+    if asks_rank(s.recipe.training): return fault(same, f'{text}, as rank 0 and as rank 1', 'seed + rank')
+    return fact(same, f'{text}; it has a seed of its own', 'with several processes: whether that seed knows the rank; '
+                'training(model, rank) lets this be asked')
+
 # %% ../nbs/54a_checks_recipe.ipynb #d84caaaf
 @check('training runs', trains=True)
 def own_conditioning(s):
@@ -387,29 +422,6 @@ def own_weight(s):
     text = f'weights differ by {within:.1e} within a batch and by {between:.1e} between batches'
     if within > .02 or between < .03: return sound(between, text)
     return fault(between, text, 'weights (B, 1) times errors (B,), or a loss that is averaged before it is weighted')
-
-# %% ../nbs/54a_checks_recipe.ipynb #54271d06
-@check('gradients of this step', trains=True)
-def accumulation(s):
-    """Parts of a batch are averaged, and not added
-
-    The losses of k parts are added, so that gradients are k times too large: clipping hides it, and the
-    learning rate is another one. Only asked where one batch is cut into parts with different images; each part
-    must not weigh as much as a whole batch."""
-    rows, seen = rows_of(s)
-    totals, size = [], s.tokens*s.eva_dim/2
-    for t in seen.tables:
-        if t is None: continue
-        parts = [t.call == k for k in t.call.unique()]
-        images = [set(t.image[p & t.clear].tolist()) for p in parts]
-        if len(parts) > 1 and len(set.union(*images)) == sum(map(len, images)):
-            clear = t.clear & (t.told > .02)
-            totals += [(t.weight[p & clear].mean()*p.sum()*size).item() for p in parts if (p & clear).any()]
-    if len(seen.updates.found) != len(seen.tables) or not totals: return unknown('batches are not cut into parts')
-    whole = sum(.95 < x < 1.05 for x in totals)/len(totals)
-    text = f'each part of a batch weighs {sum(totals)/len(totals):.2g} (a whole batch weighs 1)'
-    if whole < .9: return sound(whole, text)
-    return fault(whole, text, 'divide the loss of each part by their number')
 
 # %% ../nbs/54a_checks_recipe.ipynb #075f3d75
 def go_on(seen:Looked, # a loop that was looked at

@@ -289,7 +289,8 @@ def pictures(self:EmbeddingInspector, k:int)->list: # of tiles
              values=similar.tolist(), note='cosine: 0 blue, 1 yellow')]
     if self.readout is None: return photo + tiles
     seen = {'true tokens': look.z[0], f'on the way, t = {t:.2f}': look.stops[k], end: look.clean[k]}
-    return photo + tiles + [dict(title=title, src=self.decoded(z), note='read out linearly') for title, z in seen.items()]
+    note = 'a linear read-out'
+    return photo + tiles + [dict(title=title, src=self.decoded(z), note=note) for title, z in seen.items()]
 
 @patch
 def decoded(self:EmbeddingInspector, z)->str: # (N, E) to an address

@@ -245,22 +245,33 @@ class Probe:
         if self.findings and self.strict: raise UserError(' '.join(self.findings))
         return found
 
-    def velocity_similarity(self, model, x_0:Tensor, x_1:Tensor, cond:Tensor)->float:
-        "Mean over five times, the same each time"
-        def similarity(k, cond):
-            t = torch.full((len(x_1),), k, device=x_1.device)
-            x_t = self.flow.interpolate(x_0, x_1, t)
-            v = self.flow.velocity(model(x_t, t, cond), x_t, t)
-            return token_cosine(v, x_1 - x_0).mean().item()
-        found = {k: similarity(k, cond) for k in (.1, .3, .5, .7, .9)}
-        if self.guard and self.guard.step: self.does_it_matter(found[.1], similarity(.1, cond.roll(1, 0)))
-        return sum(found.values())/len(found)
+# %% ../nbs/47_probe.ipynb #1185eccd
+@patch
+def velocity_similarity(self:Probe,
+                        model, # called as model(x_t, t, cond) -> (B, N, E)
+                        x_0:Tensor, # noise, (B, N, E)
+                        x_1:Tensor, # true tokens, likewise
+                        cond:Tensor # their conditioning, (B, M, C)
+                       )->float:
+    "Mean over five times, the same each time"
+    def similarity(k, cond):
+        t = torch.full((len(x_1),), k, device=x_1.device)
+        x_t = self.flow.interpolate(x_0, x_1, t)
+        v = self.flow.velocity(model(x_t, t, cond), x_t, t)
+        return token_cosine(v, x_1 - x_0).mean().item()
+    found = {k: similarity(k, cond) for k in (.1, .3, .5, .7, .9)}
+    if self.guard and self.guard.step: self.does_it_matter(found[.1], similarity(.1, cond.roll(1, 0)))
+    return sum(found.values())/len(found)
 
-    def does_it_matter(self, own:float, others:float):
-        "Conditioning: the velocity similarity with an image's own, and with that of another image"
-        if own == others:
-            self.guard.say('The conditioning does not reach the output: that of another image makes no difference.')
-        if own - others < .1*self.best_gain and self.best_gain > .05:
-            self.guard.say(f'The conditioning has mattered (velocity similarity {self.best_gain:.2f} above that with '
-                           f'the conditioning of another image), and does not any more ({own - others:.2f}).')
-        self.best_gain = max(self.best_gain, own - others)
+@patch
+def does_it_matter(self:Probe,
+                   own:float, # velocity similarity with an image's own conditioning
+                   others:float # with that of another image
+                  ):
+    "Say so if conditioning does not reach the output, or does not matter any more"
+    if own == others:
+        self.guard.say('The conditioning does not reach the output: that of another image makes no difference.')
+    if own - others < .1*self.best_gain and self.best_gain > .05:
+        self.guard.say(f'The conditioning has mattered (velocity similarity {self.best_gain:.2f} above that with '
+                       f'the conditioning of another image), and does not any more ({own - others:.2f}).')
+    self.best_gain = max(self.best_gain, own - others)

@@ -239,7 +239,8 @@ class Updates:
         self.added:dict = {}            # name to what backward passes have added to a gradient since the last update
         self.left:dict = {}             # name to what was in the gradient before that
         self.latest:dict = {}           # name to what the latest backward pass has added
-        self.got:dict = {}              # gradients at the last update
+        self.got:dict = {}              # gradients at the last update, copies
+        self.given:dict = {}            # the same tensors themselves: what is done to them later is seen
         self.done = False               # has an optimizer stepped since the latest backward pass?
         self.pulled:set = set()         # names of parameters whose gradient was more than a rounding error
         self.moved:set = set()          # names of parameters that an update has moved
@@ -272,12 +273,24 @@ class Updates:
             self.latest[name] = grad.detach().clone()
         return add
 
-    def before(self, optimizer, *_):
-        "An optimizer is about to step"
+    def before(self, optimizer, args, kwargs):
+        "An optimizer is about to step; where it takes a closure, the backward pass is in that"
+        closure = kwargs.get('closure') or next(iter(args[1:]), None)
+        if closure is None: return self.note(optimizer)
+        known = len(self.found)
+        def noted():
+            loss = closure()
+            if len(self.found) == known: self.note(optimizer)                   # LBFGS calls it several times
+            return loss
+        return (optimizer, noted), {k: v for k, v in kwargs.items() if k != 'closure'}
+
+    def note(self, optimizer):
+        "An optimizer has all that it steps with"
         if not any(optimizer is o for o in self.optimizers): self.optimizers.append(optimizer)
         held = {id(p) for g in optimizer.param_groups for p in g['params']}
         mine = {n for n, p in self.params.items() if id(p) in held} or set(self.params)
         self.got, weights = self.gradients(), self.now()
+        self.given = {n: p.grad for n, p in self.params.items() if p.grad is not None}
         got, added, left, latest = ({n: g for n, g in gradients.items() if n in mine}
                                     for gradients in (self.got, self.added, self.left, self.latest))
         top = max((g.abs().max().item() for g in got.values()), default=0.)
