@@ -306,6 +306,7 @@ def watch_test(s, at, folder):
         s.until(lambda: points(page) > 2, 'another process trains: its curves are there', 60)
         n = points(page)
         s.until(lambda: points(page) > n + 2, 'they move')
+        assert points(page, 'eva', 'ridge') == 2, 'a watched run does not show what the baselines reach from the start'
         s.until(lambda: phase(page) == 'live', 'it is said to be live', 20)       # it may be evaluating just now
         (folder/'ask').touch(); s.until(lambda: phase(page) == 'paused', 'somebody pauses it, there: the line says so here')
         s.until(lambda: phase(page) == 'live' and {'↕', '‖', '▷'} <= marks(page), 'and when it goes on, pause and learning rate stand as marks on the curves')

@@ -149,7 +149,7 @@ class Measure(Callback):
 
     def begin(self, trainer):
         "What the trivial answers reach"
-        if len(trainer.eval_idx): trainer.baselines()
+        if len(trainer.eval_idx): trainer.tell('baselines', **trainer.baselines())
 
     def stepped(self, trainer):
         "Measure if it is due, or was asked for"

@@ -26,8 +26,8 @@ from fastcore.basics import patch
 from fastcore.script import call_parse
 from .charts import History, LogFollower
 from .core import UserError, command, write_json
-from .run_charts import (RunReader, checkpoint_marks, chips, event_marks, findings_of, linear_optimum, mark,
-                                run_arrays, run_panels)
+from .run_charts import (RunReader, checkpoint_marks, chips, event_marks, findings_of, latest, linear_optimum,
+                                mark, run_arrays, run_panels)
 from .training import Callback, Clip
 from .training_pictures import pictures_in
 from .views import View, control
@@ -79,7 +79,7 @@ class RunPage(View):
         marks = event_marks(h.events) + ([] if told else self.checkpoints)
         marks += [mark('finding', at, sentence) for sentence, at in findings_of(h).items()]
         marks = sorted(marks, key=lambda m: m['x'])
-        return dict(values=values_of(h.last), marks=marks[-40:],
+        return dict(values=values_of(latest(h)), marks=marks[-40:],
                     ticks=dict(blocks=block_ticks(h.names.get('grad_norm_by_block', []))))
 
     def look(self):
@@ -109,6 +109,10 @@ class RunView(RunPage):
     def state(self)->dict:
         "What is going on, as far as the log tells"
         return self.run.state()
+
+    def live(self):
+        "An axis as long as the run will be, until something is known"
+        return super().live() | dict(span=[0, self.state()['total'] or 1])
 
     def store_folder(self)->Path:
         "Where the settings say that the tokens are"
@@ -217,16 +221,9 @@ class TrainingDashboard(RunPage):
 
     def store_folder(self)->Path: return getattr(self.trainer.store, 'folder', None)
 
-    def version(self): return super().version(), len(self.trainer.trivial)
-
     def live(self):
         "An axis as long as the run will be, until something is known"
         return super().live() | dict(span=[0, self.trainer.total])
-
-    def arrays(self, points):
-        "Ridge and mean token are known before the first evaluation"
-        out, known = super().arrays(points), self.trainer.trivial
-        return out | {f'{name}:y': [known[name]] for name in ('ridge', 'mean_token') if name in known}
 
     @property
     def phase(self)->str:

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['blue', 'orange', 'green', 'pink', 'sky', 'red', 'gray', 'words', 'logged', 'noisy', 'places', 'times', 'figures',
-           'kinds', 'happened', 'few', 'looks', 'smoothed', 'crosses', 'run_panels', 'skipped_steps', 'run_arrays',
-           'maps', 'linear_optimum', 'duration', 'chips', 'mark', 'event_marks', 'checkpoint_marks', 'findings_of',
-           'run_inside', 'RunReader']
+           'kinds', 'happened', 'few', 'looks', 'smoothed', 'crosses', 'run_panels', 'skipped_steps', 'latest',
+           'run_arrays', 'maps', 'linear_optimum', 'duration', 'chips', 'mark', 'event_marks', 'checkpoint_marks',
+           'findings_of', 'run_inside', 'RunReader']
 
 # %% ../nbs/60a_run_charts.ipynb #caff27f6
 import math
@@ -84,6 +84,12 @@ def skipped_steps(h:History # what was logged
     if 'loss' in h: bad |= ~np.isfinite(h['loss'])
     return h['step'][bad]
 
+def latest(h:History # what was logged
+          )->dict: # field -> value
+    "The last value of each field; what the baselines reach is told before the first evaluation"
+    told = [e for e in h.events if e['event'] == 'baselines']
+    return {k: v for e in told[-1:] for k, v in e.items() if k in ('ridge', 'mean_token')} | h.last
+
 def run_arrays(h:History, # what was logged
                smoothing:float=0., # weight of the past, from 0 to below 1
                view:tuple=None, # first and last step in view
@@ -100,7 +106,8 @@ def run_arrays(h:History, # what was logged
         for name in ('loss', 'grad_norm'):
             at, high = skipped_steps(h), h[name][np.isfinite(h[name])].max(initial=0)
             out[f'{name}:bad:x'], out[f'{name}:bad:y'] = at, np.full(len(at), high)
-        for name in ('ridge', 'mean_token'): out[f'{name}:y'] = [h.last[name]] if name in h.last else []
+        known = latest(h)
+        for name in ('ridge', 'mean_token'): out[f'{name}:y'] = [number(known[name])] if name in known else []
         out |= maps(h, view)
     return out
 
