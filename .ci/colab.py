@@ -1,7 +1,8 @@
 """Links to Colab: python .ci/colab.py [--write]
 
-Each notebook that a visitor may open in Colab begins with a link to it, and with a cell that fetches the repository there and does
-nothing anywhere else. The addresses follow from settings.ini. --write puts both in; without it, says which notebooks lack them."""
+Each notebook that a visitor may open in Colab begins with a link to it, and with a cell that fetches the repository
+there and does nothing anywhere else. The addresses follow from settings.ini. --write puts both in; without it, the
+notebooks that lack them are named."""
 import re
 import sys
 from configparser import ConfigParser
@@ -61,9 +62,10 @@ def main():
         if cells == nb['cells']: continue
         lacking.append(path.relative_to(root).as_posix())
         if '--write' in sys.argv: write(path, dict(nb, cells=cells))
-    word = 'changed' if '--write' in sys.argv else 'lacks its link to Colab, or the cell for it: python .ci/colab.py --write'
-    print(*(f'{name}: {word}' for name in lacking), sep='\n')
-    sys.exit(bool(lacking) and '--write' not in sys.argv)
+    written = '--write' in sys.argv
+    word = 'written' if written else 'run python .ci/colab.py --write for its link to Colab and the cell for it'
+    for name in lacking: print(f'{name}: {word}')
+    sys.exit(bool(lacking) and not written)
 
 
 if __name__ == '__main__': main()
