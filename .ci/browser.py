@@ -54,6 +54,13 @@ def lab(folder):
     with server(command, folder, f'http://127.0.0.1:{port}/api') as address: yield lambda name: f'{address[:-4]}/doc/tree/{name}?token={token}&reset'
 
 @contextmanager
+def notebook7(folder):
+    "Jupyter Notebook 7 over a folder; yields a function from a notebook's name to its address"
+    port, token = free_port(), secrets.token_hex(16)
+    command = [sys.executable, '-m', 'notebook', '--no-browser', '--allow-root', '--ServerApp.ip=127.0.0.1', f'--ServerApp.port={port}', '--ServerApp.port_retries=0', f'--IdentityProvider.token={token}', '--JupyterNotebookApp.expose_app_in_browser=True']
+    with server(command, folder, f'http://127.0.0.1:{port}/api') as address: yield lambda name: f'{address[:-4]}/notebooks/{name}?token={token}'
+
+@contextmanager
 def chromium(width=1280, height=900, dark=False):
     "A browser with one page"
     from playwright.sync_api import sync_playwright
@@ -94,7 +101,7 @@ def limit(seconds):
 
 class Steps:
     "Says what holds, and how long it took"
-    def __init__(self, page, shots): self.page, self.shots, self.last = page, Path(shots), time.time()
+    def __init__(self, page, shots): self.page, self.shots, self.last, self.errors = page, Path(shots), time.time(), []
 
     def ok(self, what):
         now = time.time(); print(f'ok: {what} ({now - self.last:.1f} s)', flush=True); self.last = now
@@ -110,25 +117,44 @@ class Steps:
         self.ok(what)
         return found
 
-toy = '''import threading, time, torch
+toy = '''import threading, time, numpy as np, torch
 from pathlib import Path
-from eva_dit.store import EmbeddingStore, write_manifest, write_shard
+from PIL import Image
+from skimage import data
+from eva_dit.pictures import Readout, to_patches
+from eva_dit.store import EmbeddingStore, add_small_file, write_manifest, write_shard
 from eva_dit.runs import Checkpoint
 from eva_dit.train import TrainConfig, Trainer
 from eva_dit.dashboard import *
 torch.set_num_threads(1)
-def toy_store(folder, n=96, E=48, C=24, grid=(4, 4)):
+def crops(name, n, seed=0):
+    "Random squares of a photograph, (n, 64, 64, 3)"
+    photo, rng = Image.fromarray(getattr(data, name)()).convert('RGB'), np.random.default_rng(seed)
+    found = []
+    for side in rng.integers(140, min(photo.size), n).tolist():
+        x, y = (int(rng.integers(0, size - side + 1)) for size in photo.size)
+        found.append(np.array(photo.resize((64, 64), Image.Resampling.BICUBIC, box=(x, y, x + side, y + side))))
+    return torch.from_numpy(np.stack(found))
+def toy_store(folder, each=40):
+    "Tokens of 8 x 8 patches by two random functions, one of which sees less than the other"
     if (Path(folder)/'manifest.json').exists(): return EmbeddingStore(folder)
-    g, N = torch.Generator().manual_seed(0), grid[0]*grid[1] + 1
-    mix, clip = torch.randn(C, E, generator=g)/C**.5, torch.randn(n, N, C, generator=g)
-    eva = torch.tanh(2*clip @ mix) + .5 + .1*torch.randn(n, N, E, generator=g)
-    write_shard(folder, 0, eva, clip, [dict(key=f'{i}.png', caption=f'number {i}', group=str(i//2), split='held_out' if i//2 % 6 == 0 else 'train') for i in range(n)])
-    enc = dict(name='toy function', weights='none', random_weights=True, fingerprint='toy')
-    write_manifest(folder, 1, grid=list(grid), encoders=dict(eva=enc, clip=enc))
+    names = 'astronaut', 'chelsea', 'clock', 'retina', 'brick', 'coffee', 'rocket', 'camera'
+    pictures, g = torch.cat([crops(name, each, k) for k, name in enumerate(names)]), torch.Generator().manual_seed(0)
+    pixels = to_patches(pictures, (8, 8)) - .5
+    eva = torch.tanh(2*pixels @ torch.randn(192, 64, generator=g)/192**.5)
+    clip = torch.tanh(4*pixels.view(-1, 64, 64, 3).mean(2) @ torch.randn(3, 24, generator=g))
+    samples = [dict(key=f'{name}-{i:02}', caption=name, group=name, split='held_out' if k > 4 else 'train') for k, name in enumerate(names) for i in range(each)]
+    write_shard(folder, 0, eva, clip, samples)
+    tower = dict(name='toy function', weights='none', random_weights=True, fingerprint='toy')
+    write_manifest(folder, 1, cls=False, grid=(8, 8), encoders=dict(eva=tower, clip=tower))
+    store, n = EmbeddingStore(folder), 5*each
+    readout = Readout.fit([(eva[:n], pictures[:n], torch.arange(n) % 5 == 0)], store.statistics(), (8, 8), store=store.identity(), tower='toy')
+    add_small_file(folder, 'readout', *readout.parts())
+    add_small_file(folder, 'thumbnails', {str(i): pictures[i].contiguous() for i in range(n, len(pictures))})
     return EmbeddingStore(folder)
 def toy_trainer(name, **kwargs):
     toy_store('store')
-    return Trainer(TrainConfig('store', name, **{**dict(model_size='nano', batch_size=8, max_steps=20_000, warmup_steps=20, eval_every=100, log_every=2, resume=(Path(name)/'config.json').exists()), **kwargs}))
+    return Trainer(TrainConfig('store', name, **{**dict(model_size='nano', batch_size=8, max_steps=20_000, warmup_steps=20, eval_every=100, eval_num_samples=16, log_every=2, resume=(Path(name)/'config.json').exists()), **kwargs}))
 '''
 plot = 'document.querySelector(".eva-panel-%s .js-plotly-plot")'
 def points(page, panel='loss', name=None):
@@ -145,6 +171,7 @@ def status(page): return page.evaluate('() => document.querySelector(".eva-statu
 def phase(page): return page.evaluate('() => document.querySelector(".eva-phase")?.innerText || ""')
 def said(page): return page.evaluate('() => document.querySelector(".eva-said")?.innerText || ""')
 def foot(page): return page.evaluate('() => [...document.querySelectorAll(".eva-foot")].map(e => e.innerText).join("\\n")')
+def marks(page): return set(page.evaluate('() => [...document.querySelectorAll(".eva-plot .annotation")].map(a => a.textContent).join("")'))
 def drawn(page): return page.evaluate('() => [...document.querySelectorAll(".js-plotly-plot .main-svg")].length')
 
 misfits = """() => [...document.querySelectorAll('.eva-cell')].filter(c => c.querySelector('.js-plotly-plot .main-svg'))
@@ -156,7 +183,7 @@ def fits(page):
 
 def records(folder):
     lines = (folder/'metrics.jsonl').read_text().split('\n')[:-1] if (folder/'metrics.jsonl').exists() else []
-    return [json.loads(l) for l in lines]
+    return [r for r in map(json.loads, lines) if 'event' not in r]
 
 def run_in_kernel(page, code):
     "Execute code beside the notebook's cells, not waited for"
@@ -182,8 +209,7 @@ def drag(page, panel, a, b):
 def begin_test(s, at, folder):
     "Before anything is logged: no empty axes, baselines from the start, one height of the line above"
     page = s.page
-    (folder/'pictures.py').write_text(pictures)
-    write_notebook(folder/'train.ipynb', "from toy import *\nfrom pictures import paint\ntrainer = toy_trainer('run', save_every=200)\ntrainer.callbacks.append(paint)", 'd = TrainingDashboard(trainer)\nd')
+    write_notebook(folder/'train.ipynb', "from toy import *\ntrainer = toy_trainer('run', save_every=200)", 'd = TrainingDashboard(trainer)\nd')
     open_notebook(page, at('train.ipynb'))
     s.until(lambda: phase(page) == 'idle', 'the notebook opens, and the dashboard shows itself; nothing trains yet', 90)
     empty = page.evaluate('() => [...document.querySelectorAll(".eva-none")].filter(e => e.offsetParent).length'); assert empty >= 7, f'{empty} panels say that nothing was measured'
@@ -193,15 +219,6 @@ def begin_test(s, at, folder):
     ridge = page.evaluate(f'() => {plot % "eva"}.data.filter(t => t.name == "ridge" || t.name == "mean token").map(t => [...t.x])')
     assert len(ridge) == 2 and all(r[0] < r[1] for r in ridge) and not any('eva_similarity' in r for r in records(folder/'run')), f'the baselines do not cross the panel from the start: {ridge}'
     s.ok('ridge and mean token cross the panel before the first evaluation')
-
-pictures = """import numpy as np
-from PIL import Image
-def paint(trainer, record):
-    if 'eva_similarity' not in record: return
-    (trainer.folder/'pictures').mkdir(exist_ok=True)
-    noise = np.random.default_rng(trainer.step).integers(0, 255, (64, 48, 3)).astype('uint8')
-    Image.fromarray(noise).resize((288, 384), 0).save(trainer.folder/f'pictures/step-{trainer.step:08}.png')
-"""
 
 def training_test(s, at, folder):
     "The dashboard of a trainer in the notebook: curves, pause, learning rate, back, run again, reload, failure, restart"
@@ -281,7 +298,7 @@ def saved_test(s, folder):
 def watch_test(s, at, folder):
     "A run of another process, followed in the notebook, and in a page served by eva_dit_watch"
     page = s.page
-    (folder/'train.py').write_text("from toy import *\nt = toy_trainer('other', max_steps=1500)\nfor r in t: time.sleep(.02)\n")
+    (folder/'train.py').write_text("from toy import *\nt = toy_trainer('other', max_steps=1500)\nask = Path('ask')\nfor r in t:\n    time.sleep(.02)\n    if not ask.exists(): continue\n    ask.unlink()\n    t.set_learning_rate(1e-3)\n    t.pause()\n    threading.Timer(4, t.unpause).start()\n")
     write_notebook(folder/'watch.ipynb', "from eva_dit.dashboard import *\nwatch('other')")
     open_notebook(page, at('watch.ipynb')); s.until(lambda: phase(page) == 'waiting', 'watch: a run that is not there yet is waited for', 60)
     with open(folder/'train.log', 'w') as log: other = subprocess.Popen([sys.executable, 'train.py'], cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, 'PYTHONPATH': str(root)})
@@ -290,10 +307,18 @@ def watch_test(s, at, folder):
         n = points(page)
         s.until(lambda: points(page) > n + 2, 'they move')
         s.until(lambda: phase(page) == 'live', 'it is said to be live', 20)       # it may be evaluating just now
+        (folder/'ask').touch(); s.until(lambda: phase(page) == 'paused', 'somebody pauses it, there: the line says so here')
+        s.until(lambda: phase(page) == 'live' and {'↕', '‖', '▷'} <= marks(page), 'and when it goes on, pause and learning rate stand as marks on the curves')
         s.shot('watch')
         with server([sys.executable, '-c', 'from eva_dit.dashboard import eva_dit_watch; eva_dit_watch("other")'], folder) as address:
+            outside = []; page.on('response', lambda r: r.url.startswith('http') and '127.0.0.1' not in r.url and outside.append(r.url))
+            page.on('requestfailed', lambda r: 'csp' not in (r.failure or '') and '127.0.0.1' not in r.url and outside.append(f'{r.url}: {r.failure}'))
             page.goto(address, timeout=120_000, wait_until='commit'); s.until(lambda: points(page) > 2, 'eva_dit_watch: the same view as a web page, behind a token', 120)
             n = points(page); s.until(lambda: points(page) > n + 2, 'and it moves'); s.until(lambda: fits(page), 'it fits'); s.shot('voila')
+            page.emulate_media(color_scheme='dark'); time.sleep(2); s.shot('voila-dark')
+            paper, label = page.evaluate('() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector(".eva-smoothing .widget-label")).color]'); assert max(map(int, re.findall(r'\d+', paper)[:3])) < 60 and min(map(int, re.findall(r'\d+', label)[:3])) > 180, f'a dark browser, and the page is {paper}, its labels {label}'
+            page.emulate_media(color_scheme='light'); page.set_viewport_size(dict(width=390, height=1600)); s.until(lambda: fits(page), '390 pixels'); time.sleep(1); s.shot('voila-390'); page.set_viewport_size(dict(width=1280, height=1000))
+            assert not outside, f'the page asked for {outside}'; s.ok('nothing is loaded from elsewhere')
     finally: end(other)
 
 def views_test(s, at, folder):
@@ -308,16 +333,75 @@ def views_test(s, at, folder):
     page.locator('.eva-chart > .eva-sub button').first.click(); page.mouse.move(5, 300)
     page.wait_for_selector('.eva-maps .eva-mark', state='attached', timeout=60_000); s.ok('inspector: the pictures are there')
     page.locator('.eva-maps').scroll_into_view_if_needed(); box = page.locator('.eva-maps .eva-pic').first.bounding_box(); corner = box['x'] + box['width']*.9, box['y'] + box['height']*.1
-    page.mouse.move(*corner); s.until(lambda: 'row 0, column 3' in page.inner_text('.eva-maps'), 'pointing at a place shows it in all pictures')
-    page.mouse.click(*corner); page.mouse.move(5, 300); s.until(lambda: 'from (0, 3), block' in page.inner_text('.eva-maps'), 'a click shows where that place looks'); s.shot('inspector')
+    page.mouse.move(*corner); s.until(lambda: 'row 0, column 7' in page.inner_text('.eva-maps'), 'pointing at a place shows it in all pictures')
+    page.mouse.click(*corner); page.mouse.move(5, 300); s.until(lambda: 'from (0, 7), block' in page.inner_text('.eva-maps'), 'a click shows where that place looks'); s.shot('inspector')
     key = lambda: page.inner_text('.eva-words'); before = key()
     page.locator('.eva-gallery .eva-thumb').nth(2).click(); s.until(lambda: key() != before and page.locator('.eva-gallery .eva-chosen').count() == 1, 'another image is chosen')
     total = lambda: page.evaluate(f'() => [...({plot % "parts"}?.data?.[0].x || [])].reduce((a, b) => a + b, 0)')
     page.locator('.eva-layers').scroll_into_view_if_needed(); s.until(total, 'explorer: it draws'); n = total()
     page.locator('.eva-layers .noUi-handle').focus(); page.keyboard.press('ArrowRight'); s.until(lambda: total() > n, 'a slider moves, and the numbers follow'); time.sleep(1); s.shot('explorer')
 
-tests = dict(training=training_test, watch=watch_test, views=views_test)
-usual = 'training', 'watch', 'views'
+def notebook7_test(s, at, folder):
+    "The dashboard in Jupyter Notebook 7: it draws, moves, and fits"
+    page = s.page
+    write_notebook(folder/'seven.ipynb', "from toy import *\nTrainingDashboard(toy_trainer('seven'))")
+    with notebook7(folder) as seven:
+        open_notebook(page, seven('seven.ipynb')); s.until(lambda: phase(page) == 'idle', 'Notebook 7: the dashboard shows itself', 90)
+        s.errors.clear()                                                       # Notebook 7 has one of its own while it starts
+        page.click('.eva-start'); s.until(lambda: points(page) >= 4, 'Start: curves appear')
+        n = points(page); s.until(lambda: points(page) > n + 3 and fits(page), 'they move, and every panel fits')
+        page.click('.eva-pause'); s.until(lambda: phase(page) == 'paused', 'Pause'); s.shot('notebook7')
+        page.click('.eva-stop'); s.until(lambda: phase(page) == 'stopped', 'Stop')
+
+speed = """
+def steps_a_second(seconds):
+    first, start = trainer.step, time.perf_counter()
+    time.sleep(seconds)
+    return (trainer.step - first)/(time.perf_counter() - start)
+
+def measure():
+    shares = []
+    for k in range(5):
+        with d.lock: still = steps_a_second(6)                           # a tick waits for this lock: nothing is drawn
+        shares.append(1 - steps_a_second(6)/still)
+    Path('shares.json').write_text(json.dumps(shares))
+
+threading.Thread(target=measure, daemon=True).start()
+"""
+timed = """import json
+from toy import *
+from eva_dit.training_pictures import Pictures
+class Timed(Pictures):
+    seconds = 0.
+    def draw(self, trainer):
+        start = time.perf_counter()
+        super().draw(trainer)
+        Timed.seconds += time.perf_counter() - start
+
+trainer = toy_trainer('fast', max_steps=100_000, batch_size=16, eval_every=500, log_every=1)
+trainer.callbacks = [Timed() if isinstance(c, Pictures) else c for c in trainer.callbacks]
+begun = time.perf_counter()"""
+
+def speed_test(s, at, folder):
+    "What somebody waits for, and what it costs. Only on a quiet machine do these numbers mean anything"
+    page = s.page
+    write_notebook(folder/'speed.ipynb', timed, 'd = TrainingDashboard(trainer)\nd.rate.value = 4.\nd.start()\nd')
+    open_notebook(page, at('speed.ipynb'), run=False); run_cell(page, 0); time.sleep(15); run_cell(page, 1); start = time.time()
+    while drawn(page) < 6: time.sleep(.02)
+    print(f'first draw after {time.time() - start:.1f} s (should be under 2)')
+    number = lambda: int(page.get_attribute('.eva-chart', 'data-drawn') or 0)
+    time.sleep(5); n, start = number(), time.time(); time.sleep(20)
+    print(f'{(number() - n)/(time.time() - start):.1f} redraws a second (4 are asked for)')
+    run_in_kernel(page, speed)
+    s.until(lambda: (folder/'shares.json').exists(), 'steps a second were compared, with and without drawing', 120)
+    shares = sorted(json.loads((folder/'shares.json').read_text()))
+    print(f'drawing takes {shares[len(shares)//2]:.1%} of the training (from {shares[0]:.1%} to {shares[-1]:.1%}; should be under 2 %)')
+    run_in_kernel(page, "Path('pictures.json').write_text(json.dumps(Timed.seconds/(time.perf_counter() - begun)))")
+    s.until(lambda: (folder/'pictures.json').exists(), 'pictures were timed')
+    print(f'pictures took {float((folder/"pictures.json").read_text()):.1%} of the time since the start')
+
+tests = dict(training=training_test, watch=watch_test, views=views_test, notebook7=notebook7_test, speed=speed_test)
+usual = 'training', 'watch', 'views', 'notebook7'
 
 
 def main():
@@ -332,12 +416,12 @@ def main():
     (folder/'toy.py').write_text(toy)
     try:
         with lab(folder) as at, chromium(1280, 1000) as page:
-            s, errors = Steps(page, a.shots), []
-            page.on('pageerror', lambda e: errors.append(str(e)))
+            s = Steps(page, a.shots)
+            page.on('pageerror', lambda e: s.errors.append(str(e)))
             s.ok('JupyterLab and Chromium are up')
             try:
                 for name in a.tests: tests[name](s, at, folder)
-                assert not errors, f'errors in the page: {errors[:3]}'
+                assert not s.errors, f'errors in the page: {s.errors[:3]}'
             except BaseException:
                 s.shot('failed'); print('the outputs of the notebook:\n' + outputs(page)[-2000:], file=sys.stderr)
                 raise

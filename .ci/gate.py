@@ -69,7 +69,7 @@ def logic_lines(cell):
 
 def has_picture(cell):
     "Does a cell show a picture, saved or drawn in Markdown?"
-    if cell['cell_type'] == 'markdown': return bool(re.search(r'!\[|```mermaid|<img', source(cell)))
+    if cell['cell_type'] == 'markdown': return bool(re.search(r'!\[(?!Open in Colab)|```mermaid|<img', source(cell)))
     kinds = [kind for output in cell.get('outputs', []) for kind in output.get('data', {})]
     return any(kind.startswith('image/') or 'plotly' in kind for kind in kinds)
 
@@ -104,7 +104,8 @@ def shape_of(nb, name):
     if len(exports) > limits['export_cells']: yield 'export cells', f'it has {len(exports)} export cells'
     if (row := longest_row(cells)) > limits['in_a_row']:
         yield 'in a row', f'{row} export cells in a row that nothing runs'
-    pictures = any(map(has_picture, nb['cells'][:limits['picture_within']]))
+    seen = [cell for cell in nb['cells'] if cell.get('id') != 'colab']                  # hidden, and for Colab alone
+    pictures = any(map(has_picture, seen[:limits['picture_within']]))
     if not pictures and name != '00_core': yield 'picture', f'no picture in its first {limits["picture_within"]} cells'
     for cell in cells:
         for line in source(cell).splitlines():

@@ -7,8 +7,9 @@ __all__ = ['registry', 'Row', 'Skip', 'benchmarked', 'table', 'measure', 'interl
            'matrix_product', 'lumina', 'eva_dit_benchmark']
 
 # %% ../nbs/71_benchmark.ipynb #822fd157
-import json, os, platform, shutil, statistics, tempfile, time
+import json, os, platform, shutil, statistics, tarfile, tempfile, time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 import torch
 from fastcore.script import call_parse
@@ -16,6 +17,7 @@ from psutil import Process
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
+from .archives import open_images
 from .batches import StepSampler, loader
 from .callbacks import Log
 from .core import UserError, check_space, command, write_json
@@ -28,6 +30,7 @@ from .extraction import extract
 from .flow import Flow, Standardiser
 from .held_out import Images, Subject
 from .metrics import Structure
+from .photographs import look
 from .sampling import sample
 from .store import EmbeddingStore, pick_device, write_manifest, write_shard
 from .train import TrainConfig, Trainer
@@ -316,30 +319,25 @@ def reading(device, quick):
         m, size = len(memory), n*257*E*2/1e6
         def from_store(idx): return store.rows(idx)[0]
         def gathered(idx): return memory[idx % m]
-        def one_by_one(idx):
-            out = torch.empty(8, 256, E, dtype=torch.half)
-            for j, i in enumerate(idx.tolist()): out[j] = memory[i % m]
-            return out
-        read, gather, copy = rates((from_store, gathered, one_by_one), n, E, rounds)
+        read, gather = rates((from_store, gathered), n, E, rounds)
         name = f'random rows of 256 x {E}, {size/1e3:.2g} GB store'
         yield Row(name, read, gather, 'GB/s', 'the same rows in memory, memory[indices]', at_least=.7)
-        yield Row(name, read, copy, 'GB/s', 'the same rows in memory, copied one by one', at_least=.7)
-        yield Row(name, read, 1.5, 'GB/s', 'a fixed goal', at_least=1.)
-        torch.save(memory, f'{folder}/whole.pt')
         memory = None                                                       # it must not count as memory
-        def read_whole(idx): return torch.load(f'{folder}/whole.pt', weights_only=True)[idx]
-        a, b = rates((from_store, read_whole), m, E, 3)
-        yield Row(f'8 random of {m} rows', a, b, 'GB/s', 'a file of these rows, read whole', at_least=10.)
         name, gained = 'memory gained, all rows in random order', memory_gained(EmbeddingStore(folder))
         yield Row(name, gained, size, 'MB', 'the size of the store', at_most=None if quick else .25)
 
 # %% ../nbs/71_benchmark.ipynb #63be8e65
 def write_crops(folder, n):
-    "n crops of photographs, 256 x 256, as JPEG"
+    "n crops of photographs, 256 x 256, as JPEG: a folder of files, and one with a tar of them"
     from PIL import Image
     from skimage import data
+    files, archives = folder/'files', folder/'archives'
+    for part in (files, archives): part.mkdir()
     pictures = [Image.fromarray(f()).convert('RGB') for f in (data.astronaut, data.coffee, data.chelsea)]
-    for i in range(n): pictures[i % 3].crop((i % 40, i % 30, i % 40 + 256, i % 30 + 256)).save(folder/f'{i:05}.jpg')
+    for i in range(n): pictures[i % 3].crop((i % 40, i % 30, i % 40 + 256, i % 30 + 256)).save(files/f'{i:05}.jpg')
+    with tarfile.open(archives/'00000.tar', 'w') as tar:
+        for f in sorted(files.iterdir()): tar.add(f, f.name)
+    return {'files': files, 'a tar': archives}
 
 @benchmarked('extraction')
 def whole_extraction(device, quick):
@@ -349,20 +347,23 @@ def whole_extraction(device, quick):
     towers = eva_encoder('EVA02-L-14' if large else 'demo', 'random'), clip_encoder('random' if large else 'demo')
     eva, clip = (place(t, device) for t in towers)
     with tempfile.TemporaryDirectory() as folder:
-        source, out = Path(folder)/'images', Path(folder)/'store'
-        source.mkdir()
-        write_crops(source, n)
-        decoded = [preprocess(open_image(f), eva.image_size) for f in sorted(source.iterdir())]
+        sources = write_crops(Path(folder), n)
+        decoded = [preprocess(open_image(f), eva.image_size) for f in sorted(sources['files'].iterdir())]
         ready = [torch.stack(decoded[i:i + batch]) for i in range(0, n, batch)]
         def alone():
             for tower in (eva, clip):
                 for x in ready: tower(x)
-        def whole():
-            shutil.rmtree(out, ignore_errors=True)
+        def whole(kind):
+            shutil.rmtree(f'{folder}/store-{kind}', ignore_errors=True)
             how = dict(batch_size=batch, shard_size=2*batch, workers=workers)
-            extract(source, out, eva, clip, progress=False, **how)
-        a, b = interleaved(whole, alone, rounds=rounds, device=device)
-    yield Row(f'extraction, {eva.name} and {clip.name}', n/a, n/b, 'images/s', 'the towers alone', at_least=.95)
+            extract(open_images(sources[kind]), f'{folder}/store-{kind}', eva, clip, progress=False, **how)
+        def pictures(): look(EmbeddingStore(f'{folder}/store-files'), open_images(sources['files']))
+        functions = partial(whole, 'files'), partial(whole, 'a tar'), alone, pictures
+        *found, b, c = interleaved(*functions, rounds=rounds, device=device)
+    for kind, a in zip(sources, found):
+        name = f'extraction from {kind}, {eva.name} and {clip.name}'
+        yield Row(name, n/(a - c), n/b, 'images/s', 'the towers alone', at_least=.95)
+    yield Row('pictures at its end', c*1e3/n, b*1e3/n, 'ms', 'the towers, an image', note='of 1,000 images at most')
 
 # %% ../nbs/71_benchmark.ipynb #9f43dd02
 def work_of(config, folder, n, batch, steps, device):

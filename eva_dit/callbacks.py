@@ -20,11 +20,11 @@ import torch
 from fastcore.basics import patch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from tqdm.auto import tqdm
 from .baselines import ridge_of
 from .core import UserError, held_signals, read_json, write_json
 from .flow import token_cosine
 from .models import nested
+from .progress import progress_of
 from .runs import (append_line, checkpoint_name, cut_log, drop_old, find_checkpoint, finite, point, pointed,
                           read_log, write_checkpoint)
 from .sampling import noise, sample
@@ -64,11 +64,13 @@ class Log(Callback):
         self.sizes = torch.stack([trainer.processes.norms(x).norm() for x in (trainer.shards, change)])
         self.before = []
 
+    def happened(self, trainer, event):
+        if trainer.main: append_line(trainer.folder/'metrics.jsonl', event)
+
     def state(self, trainer)->dict:
         "Every process has its own sums"
-        skipped = torch.stack(self.skipped).tolist() if self.skipped else []
         window = trainer.processes.gather(self.tally.values[None]).tolist()
-        return dict(window=window, skipped=skipped, nonfinite=self.nonfinite)
+        return dict(window=window, skipped=[bool(s) for s in self.skipped], nonfinite=self.nonfinite)
 
     def restore(self, trainer, state):
         "Go on in the middle of a line"
@@ -98,10 +100,7 @@ def fetch(self:Log, trainer)->dict:
     self.nonfinite += int(sum(trainer.skipped))
     self.tally.values.zero_()
     self.skipped, self.sizes = [], torch.full_like(self.sizes, math.nan)
-
-    steps = s['steps'][0]
-
-    def mean(total, count=steps): return total/count if count else None
+    def mean(total, count=s['steps'][0]): return total/count if count else None
     loss, similarity, norm = (mean(s[name][0]) for name in ('loss', 'similarity', 'norm'))
     return dict(loss=loss, velocity_similarity=similarity,
                 velocity_similarity_by_t=list(map(mean, s['sums'], s['counts'])), grad_norm=norm,
@@ -211,8 +210,7 @@ def baselines(self:Trainer)->dict: # ridge, mean_token
 @torch.no_grad()
 def follow(self:Trainer):
     "Give the averaged model what is not averaged: buffers, frozen parameters, state that is no tensor"
-    rest = self.untrained()
-    if rest: self.ema.load_state_dict(rest, strict=False)
+    self.ema.load_state_dict(self.untrained(), strict=False)
 
 @patch
 def untrained(self:Trainer)->dict: # name: tensor, or anything
@@ -256,6 +254,7 @@ def save(self:Trainer)->Path: # the checkpoint's folder
         point(self.folder, 'last', name)
         if self.new_best: point(self.folder, 'best', name)
         drop_old(self.folder, self.config.keep_checkpoints)
+        if self.new_best or not there: self.tell('best' if self.new_best else 'checkpoint')
     self.new_best = False
     self.processes.wait()
     return self.folder/'checkpoints'/name
@@ -359,6 +358,7 @@ def restore(self:Trainer, which='last')->Path: # last, best, step-N or N; return
         self.processes.wait()
         if self.main: set_back(self.folder, self.step, folder.name)
         self.processes.wait()
+        self.tell('back')
     return folder
 
 # %% ../nbs/43_callbacks.ipynb #61d2ace9
@@ -422,21 +422,16 @@ def say(*lines):
 
 @patch
 def fit(self:Trainer,
-        progress:bool=True # show a bar
+        progress:bool=True # show a bar, or in a notebook a picture
        )->dict: # the last record
     "Train to the end; at a signal, finish the step, write a checkpoint and raise `Interrupted`"
     show = self.main and progress
     patience = 1. if self.processes.count == 1 else math.inf       # a process alone cannot leave the others
     signals = [getattr(signal, n) for n in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1') if hasattr(signal, n)]
-    short = dict(loss='loss', velocity_similarity='v-sim', eva_similarity='EVA-sim')
     with held_signals(*signals, told=self.stop, patience=patience) as held:
         if show and self.notes: say(*self.notes)
-        with tqdm(total=self.total, initial=self.step, desc='training', unit='step', disable=not show) as bar:
-            seen:dict = {}
-            for r in self:
-                seen |= {name: f'{r[k]:.3f}' for k, name in short.items() if r.get(k) is not None}
-                bar.set_postfix(seen, refresh=False)
-                bar.update(r['step'] - bar.n)
+        with progress_of(self, show) as told:
+            for record in self: told(self, record)
     if held and self.stopped:
         if self.main: say(f'\nInterrupted at step {self.step} of {self.total}; the checkpoint is saved.')
         held.check()

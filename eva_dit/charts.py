@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['vectors', 'script', 'style', 'ink', 'soft', 'edge', 'font', 'LogFollower', 'number', 'History', 'bucket', 'extremes',
            'decimate', 'means', 'smooth', 'trace', 'panel', 'plotly_bundle', 'packed', 'Chart', 'limits_of',
-           'bundle_of', 'present', 'picture_files', 'write_page']
+           'bundle_of', 'present', 'write_page']
 
 # %% ../nbs/60_charts.ipynb #5b9bd9cc
 import base64
@@ -83,6 +83,7 @@ class History:
         "Forget everything"
         with self.lock:
             self.n, self.columns, self.names, self.last, self.findings = 0, {}, {}, {}, {}
+            self.events:list = []
             self.version += 1
 
     def __len__(self): return self.n
@@ -110,17 +111,21 @@ class History:
 # %% ../nbs/60_charts.ipynb #810c8255
 @patch
 def extend(self:History,
-           records:list # dicts with a `step`
+           records:list # dicts with a `step`: what was measured, and what happened
           ):
-    "Append records; a step that was there before drops all that came after it"
+    "Append records; a step that was there before drops all that was measured after it"
     with self.lock:
         rising:list = []
         latest = self['step'][-1] if self.n else -math.inf
         for r in records:
+            if 'event' in r:
+                self.events.append(r)
+                continue
             if r['step'] <= latest:
                 self.append(rising)
-                rising = []
+                rising, events = [], [e for e in self.events if e['step'] <= r['step']]
                 self.cut(r['step'] - 1)
+                self.events = events
             rising.append(r)
             latest = r['step']
         self.append(rising)
@@ -151,6 +156,7 @@ def cut(self:History, step:int): # the last that stays
     with self.lock:
         self.n = int(np.searchsorted(self['step'], step, 'right'))
         self.findings = {sentence: at for sentence, at in self.findings.items() if at <= step}
+        self.events = [e for e in self.events if e['step'] <= step]
         known = {k: c[:self.n][np.isfinite(c[:self.n])] for k, c in self.columns.items() if c.ndim == 1}
         self.last = {k: c[-1] for k, c in known.items() if len(c)}
         self.version += 1
@@ -389,12 +395,6 @@ def present(widget, # a `Chart`, or a box that holds one
     return handle
 
 # %% ../nbs/60_charts.ipynb #f45d408f
-def picture_files(folder # of a run
-                 )->dict: # step -> file
-    "The pictures that a run has written"
-    found = sorted(Path(folder).glob('pictures/step-*.png'))
-    return {int(f.stem[5:]): f for f in found if f.stem[5:].isdigit()}
-
 @patch
 def show_pictures(self:Chart, files:dict): # step -> PNG file
     "Show the picture of the chosen step, and let the page choose"
@@ -418,7 +418,8 @@ def saved(self:Chart, most:int=12)->dict: # that JSON can hold
     files = {step: path for step, path in getattr(self, 'files', {}).items() if path.exists()}
     chosen = np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
     steps = [sorted(files)[i] for i in chosen]
-    return dict(spec=self.spec, live=self.live, status=self.status, log=self.log, n=self.n, steps=steps,
+    status = {**self.status, 'said': '', 'at': time.strftime('saved %Y-%m-%d %H:%M')}
+    return dict(spec=self.spec, live=self.live, status=status, log=self.log, n=self.n, steps=steps,
                 arrays={name: text(a) for name, a in self.arrays.items()},
                 pictures={step: text(files[step].read_bytes()) for step in steps})
 

@@ -122,7 +122,7 @@ class Comparison(View):
         settings = [r.config or r.read_config() for r in self.runs]
         self.groups = by_setting(settings)
         self.looks, self.title = styles(self.groups, self.names), f'{len(folders)} runs'
-        self.x = control(w.ToggleButtons, 'against', 'what the curves are drawn over', 'x', options=[*axes])
+        self.x = control(w.ToggleButtons, '', 'what the curves are drawn over', 'x', options=[*axes])
         self.x.style = dict(button_width='70px')
         self.x.observe(self.changed, 'value')
         legend = [trace(f'key:{k}', name, color, legend=True) for k, (name, color, _) in enumerate(self.looks)]

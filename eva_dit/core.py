@@ -246,7 +246,8 @@ def locked(folder, # the folder to have alone
             lock = SoftFileLock(f'{path}.soft', timeout=0, thread_local=False)
             lock.acquire()
     except Timeout:
-        raise UserError(f'{folder} {doing} already, by this program or another one; {way_out}.') from None
+        soft = f'. If that program was killed, delete {lock.lock_file}' if isinstance(lock, SoftFileLock) else ''
+        raise UserError(f'{folder} {doing} already, by this program or another one; {way_out}{soft}.') from None
     try: yield
     finally: lock.release()
 

@@ -6,7 +6,6 @@
 __all__ = ['EvaluationSettings', 'Evaluation', 'summed_up', 'evaluate']
 
 # %% ../nbs/51_evaluation.ipynb #4a09af67
-import json
 import math
 import platform
 import time
@@ -28,6 +27,7 @@ from .metrics import (Counted, Structure, Summary, cost_plan, image_scores, scor
 from .sampling import noise, predict_clean, sample, solvers
 from .pictures import tower_tokens
 from .ridge import with_one
+from .runs import read_log
 from .seen import Pixels, Seen, add_pixels, colors_of, seen_of, worth_seeing
 from .store import EmbeddingStore, splits
 
@@ -347,13 +347,7 @@ class Evaluation:
 def history_of(ckpt # a `Checkpoint`, or None
               )->list: # of dicts
     "The records of the run's log; a line that a kill tore is left out"
-    records:list = []
-    log = ckpt and ckpt.folder.parent.parent/'metrics.jsonl'
-    if not log or not log.exists(): return records
-    for line in log.read_text(encoding='utf8').splitlines():
-        try: records.append(json.loads(line))
-        except json.JSONDecodeError: continue
-    return records
+    return read_log(ckpt.folder.parent.parent/'metrics.jsonl') if ckpt else []
 
 def notes_of(work:Work, metrics:dict, history:list)->list: # sentences
     "About the images, and about the run"

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Subject', 'subject_of', 'kinds_of', 'check_fit', 'factories', 'Contestant', 'named_model', 'trained_model',
-           'contestants', 'shuffle_between_groups', 'Images', 'choose', 'images_of', 'known_images', 'seen_in_training']
+           'check_named', 'contestants', 'shuffle_between_groups', 'Images', 'choose', 'images_of', 'known_images',
+           'seen_in_training']
 
 # %% ../nbs/45_held_out.ipynb #7d94b83d
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from .flow import Flow, Standardiser
 from .models import Model, named, wrapped
 from .saving import load_model
 from .store import EmbeddingStore
-from .runs import Checkpoint
+from .runs import Checkpoint, find_checkpoint
 
 # %% ../nbs/45_held_out.ipynb #4b05ef6e
 @dataclass
@@ -142,6 +143,15 @@ def trained_model(path, # a run folder, or one of its checkpoints
     return Contestant(ckpt, EmbeddingStore(embeddings_dir, cls=bool(ckpt.dims['cls'])))
 
 # %% ../nbs/45_held_out.ipynb #6d34fc1b
+def check_named(path, # of one of several runs
+                which:str # checkpoint
+               ):
+    "A `UserError` that says whose model it is, if it is somebody's and was not named"
+    if not Path(path).is_dir(): return                               # whoever opens it says so
+    name = find_checkpoint(path, which)[1]['model'].get('model')
+    if name: raise UserError(f'{path} holds the weights of {name}. Code that a folder names is not run unasked: give '
+                             f'--model {Path(path).resolve().name}={name} if you trust it.')
+
 def contestants(paths:list, # of runs, checkpoints, or folders that `save_model` wrote
                 embeddings_dir, # of the store
                 *,
@@ -156,6 +166,7 @@ def contestants(paths:list, # of runs, checkpoints, or folders that `save_model`
         return {f.partition(':')[2]: named_model(f, embeddings_dir, args=args, adapt=adapt) for f in mine.values()}
     for i, path in enumerate(paths):
         name, factory = folders[i], mine.get(path)
+        if len(paths) > 1 and not factory: check_named(path, which)
         if folders.count(name) > 1: name = f'{name}-{folders[:i].count(name) + 1}'
         if Path(path, 'model.safetensors').exists() and not Path(path, 'state.json').exists() and factory:
             found[name] = named_model(factory, embeddings_dir, path=path, args=args, adapt=adapt)

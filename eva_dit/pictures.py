@@ -272,11 +272,12 @@ def strip(columns:dict, # title -> as many pictures as there are rows, each (H, 
           labels:list=None, # of the rows
           *,
           side:int=None, # pixels of a picture's longest side; about 128 if None
+          letters:int=None, # size of the font in pixels; a tenth of the side if None
           caption:str=honest # below
          )->np.ndarray: # (H, W, 3), bytes
     "Pictures beside each other, with titles and labels"
     side, gap = side or usual_side(columns), 6
-    font:Any = ImageFont.load_default(max(11, side//10))
+    font:Any = ImageFont.load_default(letters or max(11, side//10))
     line, n = sum(font.getmetrics()) + 1, len(next(iter(columns.values())))
     tiles = [[tile(p, side) for p in pictures] for pictures in columns.values()]
     heights = [max(column[i].height for column in tiles) for i in range(n)]
@@ -341,6 +342,12 @@ class Viewer:
         first = dict(photograph=photographs) if any(p is not None for p in self.photographs) else {}
         what = 'tokens' if self.readout else 'tokens as colors'
         return {**first, f'true {what}': true, **{title: self.show(tokens) for title, tokens in made.items()}}
+
+    def similarity(self,
+                   tokens:Tensor # as the tower gives them, (n, N, E)
+                  )->list: # n pictures
+        "Where tokens are like the true ones"
+        return [similarity_map(a, b, self.grid) for a, b in zip(self.true, tokens.cpu())]
 
     @property
     def labels(self)->list:

@@ -30,6 +30,11 @@ from .seen import inline
 from .store import pick_device
 
 # %% ../nbs/52_report.ipynb #6a74289e
+def legend_below(fig:Figure, ax):
+    "The names of the curves below the axes, where they cover nothing"
+    curves, names = ax.get_legend_handles_labels()
+    fig.legend(curves, names, loc='outside lower center', ncols=1 if max(map(len, names)) > 30 else 2)
+
 def plot_velocity(results:dict)->Figure:
     "Velocity similarity over time, with the trivial value and the linear optimum, of evaluations by name"
     fig, ax = new_axes('Velocity similarity over time', 't (0 is noise, 1 is data)', 'cosine')
@@ -39,7 +44,7 @@ def plot_velocity(results:dict)->Figure:
         ax.fill_between(v['t'], ends['model']['low'], ends['model']['high'], color=color, alpha=.2, lw=0)
     ax.plot(v['t'], v['linear'], color=rcParams['text.color'], ls='--', lw=1, label='linear optimum')
     ax.plot(v['t'], v['trivial'], color='gray', ls=':', label='best multiple of x_t')
-    ax.legend()
+    legend_below(fig, ax)
     return fig
 
 def plot_similarity(results:dict)->Figure:
@@ -55,7 +60,7 @@ def plot_similarity(results:dict)->Figure:
         ax.axvline(level, color='gray', lw=.8, ls=':')
         ax.text(level, .98, f'{word} ', transform=ax.get_xaxis_transform(), fontsize=6, ha='right', va='top',
                 rotation=90, color='gray')
-    ax.legend(loc='upper left')
+    legend_below(fig, ax)
     return fig
 
 # %% ../nbs/52_report.ipynb #58f726b5
@@ -73,7 +78,7 @@ def plot_cost(results:dict)->Figure:
         k, of_mean = probes['mean_of_samples']['k'][-1], probes['mean_of_samples']['eva_similarity'][-1]
         ax.axhline(of_mean, color=rcParams['text.color'], lw=1, ls=':',
                    label=f'mean of {k} samples, {result.metrics["solver"]}')
-    ax.legend()
+    legend_below(fig, ax)
     return fig
 
 def plot_denoising(results:dict)->Figure:
@@ -86,7 +91,7 @@ def plot_denoising(results:dict)->Figure:
             ax.plot(d['t'], d[kind]['eva_similarity'], label=label(name, what), color=color, ls=style)
             ax.fill_between(d['t'], d[kind]['low'], d[kind]['high'], color=color, alpha=.15, lw=0)
     ax.plot(d['t'], d['input']['eva_similarity'], color='gray', ls=':', label='noisy input')
-    ax.legend()
+    legend_below(fig, ax)
     return fig
 
 def plot_run(results:dict)->Figure:
@@ -101,7 +106,7 @@ def plot_run(results:dict)->Figure:
             if points: ax.plot(*zip(*points), style, ms=3, lw=1, color=color, label=label(name, what))
     top.set(title='The run', ylabel='loss', yscale='log')
     bottom.set(xlabel='step', ylabel='similarity')
-    bottom.legend()
+    legend_below(fig, bottom)
     for ax in (top, bottom):
         ax.spines[['top', 'right']].set_visible(False)
         ax.grid(alpha=.25)

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['blue', 'orange', 'green', 'pink', 'sky', 'red', 'gray', 'words', 'logged', 'noisy', 'places', 'times', 'figures',
-           'kinds', 'looks', 'smoothed', 'crosses', 'run_panels', 'skipped_steps', 'run_arrays', 'maps',
-           'linear_optimum', 'duration', 'chips', 'mark', 'checkpoint_marks', 'findings_of', 'run_inside', 'RunReader']
+           'kinds', 'happened', 'few', 'looks', 'smoothed', 'crosses', 'run_panels', 'skipped_steps', 'run_arrays',
+           'maps', 'linear_optimum', 'duration', 'chips', 'mark', 'event_marks', 'checkpoint_marks', 'findings_of',
+           'run_inside', 'RunReader']
 
 # %% ../nbs/60a_run_charts.ipynb #caff27f6
 import math
@@ -17,7 +18,7 @@ from fastcore.basics import patch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from .ceiling import linear_velocity_similarity
-from .charts import History, LogFollower, decimate, means, panel, smooth, trace
+from .charts import History, LogFollower, decimate, means, number, panel, smooth, trace
 from .core import UserError, read_json, some
 from .flow import trivial_velocity_similarity
 from .metrics import thresholds
@@ -169,7 +170,7 @@ def chips(last:dict # the last value of each field
 # %% ../nbs/60a_run_charts.ipynb #37dff4aa
 kinds = dict( # of an event: symbol, color, panels
     checkpoint=('▽', gray, ('eva',)), best=('★', green, ('eva',)), skipped=('✕', red, ('sim',)),
-    lr=('↕', green, ('lr', 'loss', 'grad')),
+    lr=('↕', green, ('lr', 'loss', 'grad')), stopped=('■', gray, ('speed', 'loss')),
     paused=('‖', gray, ('speed', 'loss')), resumed=('▷', gray, ('speed', 'loss')),
     finding=('!', red, ('eva', 'loss', 'grad')), back=('↶', pink, ('eva', 'loss')))
 
@@ -180,6 +181,27 @@ def mark(kind:str, # one of `kinds`
     "An event as the chart shows it"
     symbol, color, where = kinds[kind]
     return dict(x=float(step), symbol=symbol, color=color, panels=list(where), text=f'step {step:,.0f}: {text}')
+
+happened = dict( # event: what its mark says
+    paused='paused', resumed='resumed', stopped='stopped', checkpoint='a checkpoint was written',
+    best='the best checkpoint so far', back='went back to this checkpoint')
+few = dict(checkpoint=3)                                        # of these only the latest
+
+def event_marks(events:list # of a log
+               )->list: # of `mark`
+    "What happened, as marks; what was the best once is a checkpoint now"
+    by_kind:dict = {}
+    best = max((e['step'] for e in events if e['event'] == 'best'), default=None)
+    for e in events:
+        once = e['event'] == 'best' and e['step'] != best
+        by_kind.setdefault('checkpoint' if once else e['event'], []).append(e)
+    marks = []
+    for kind, found in by_kind.items():
+        if kind != 'lr' and kind not in happened: continue      # that of a later version
+        for e in found[-few.get(kind, 20):]:
+            text = f'learning rate set to {number(e.get("lr")):.3g}' if kind == 'lr' else happened[kind]
+            marks.append(mark(kind, e['step'], text))
+    return marks
 
 def checkpoint_marks(folder # of a run
                     )->list: # of `mark`
@@ -269,16 +291,23 @@ def state(self:RunReader)->dict: # phase, step, total, chips, notes
     "What is going on, as far as the log tells"
     h, quiet = self.history, time.monotonic() - self.heard
     total, left = self.config.get('steps') or 0, h.last.get('seconds_left')
-    step = int(h.last.get('step', 0))
+    step = int(max([h.last.get('step', 0), *(e['step'] for e in h.events[-1:])]))
     later = step >= total and left                       # resumed with a later end than the settings know
     if not isinstance(total, int) or later: total = 0
     pace = np.diff(h['seconds'][-20:])
     usual = float(np.nanmedian(pace)) if np.isfinite(pace).any() else 0.
     if not len(h): phase = 'waiting'
     elif total and step >= total: phase = 'finished'
-    else: phase = 'quiet' if quiet > max(60., 10*usual) else 'live'
+    else: phase = self.stands() or ('quiet' if quiet > max(60., 10*usual) else 'live')
     live = {**h.last, 'seconds_left': left if phase == 'live' else None}
     return dict(phase=phase, step=step, total=total, chips=chips(live), notes=self.notes(phase, quiet, usual))
+
+@patch
+def stands(self:RunReader)->str: # paused or stopped; empty if nobody asked for that, or it has gone on since
+    "Does it stand still because somebody asked for that?"
+    asked = [e for e in self.history.events if e['event'] in ('paused', 'resumed', 'stopped')]
+    if not asked or asked[-1]['step'] < self.history.last.get('step', 0): return ''
+    return asked[-1]['event'].replace('resumed', '')
 
 @patch
 def notes(self:RunReader, phase:str, quiet:float, usual:float)->list: # of [kind, sentence]

@@ -140,7 +140,9 @@ def shard(model:nn.Module, # to be spread over the processes
     except ImportError as e: raise UserError(f'FSDP needs torch 2.6 or newer, and this is {torch.__version__}.') from e
     policy = plugin.mixed_precision_policy or MixedPrecisionPolicy()
     lists = [m for m in model.modules() if isinstance(m, nn.ModuleList)]
-    for part in (*(block for blocks in lists for block in blocks), model):
+    inner_first = dict.fromkeys(block for blocks in reversed(lists) for block in blocks)
+    blocks = [block for block in inner_first if not isinstance(block, (nn.ModuleList, nn.ModuleDict))]
+    for part in (*blocks, model):
         fully_shard(part, reshard_after_forward=plugin.reshard_after_forward is not False, mp_policy=policy)
 
 # %% ../nbs/44_setup.ipynb #c9d10ae8

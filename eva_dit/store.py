@@ -255,7 +255,7 @@ class MappedShards:
     def __init__(self,
                  paths:list, # of the files
                  max_open:int=4096, # shards that are mapped at a time
-                 keep:int=2**28 # bytes that may stay resident
+                 keep:int=2**27 # bytes that may stay resident
                 ):
         self.paths, self.max_open, self.keep, self.touched = paths, max_open, keep, 0
         self.mapped:OrderedDict = OrderedDict()

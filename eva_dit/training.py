@@ -167,6 +167,8 @@ class Callback:
 
     def __call__(self, trainer, record): "A line of the log has been written"
 
+    def happened(self, trainer, event): "Somebody paused, a checkpoint was written ...: see `41_runs`"
+
     def state(self, trainer)->dict:
         "What a checkpoint must hold to go on"
         return {}
@@ -238,6 +240,10 @@ class Trainer(Controls):
     def helpers(self)->list:
         "Those callbacks that are more than a function"
         return [c for c in self.callbacks if isinstance(c, Callback)]
+
+    def tell(self, event:str, **facts):
+        "Something happened at this step"
+        for c in self.helpers: c.happened(self, dict(step=self.step, event=event, **facts))
 
     def due(self, every:int, ahead:int=0)->bool:
         "Is it time for what happens every so many steps, and at the end?"
@@ -333,6 +339,7 @@ def records(self:Trainer):
             self.train_step(*batch)
     for c in self.helpers: c.ended(self)
     self.stopped = 'stop' in self.asked
+    if self.stopped: self.tell('stopped')
 
 @patch
 def sampler(self:Trainer, index=0, count=1):
@@ -346,8 +353,10 @@ def obey(self:Trainer):
         stood = self.halted                                          # the same in all processes
         self.asked, self.halted = self.taken(), self.paused
         if self.processes.count > 1: self.asked, self.halted = self.agree(self.asked, stood)
+        if self.halted != stood: self.tell('paused' if self.halted else 'resumed')
         if 'learning_rate' in self.asked:
             self.lr = self.asked['learning_rate']/max(self.scheduled(max(self.step, self.work.warmup)), 1e-9)
+            self.tell('lr', lr=self.asked['learning_rate'])
         if not self.halted or {'stop', 'evaluate', 'save'} & set(self.asked): return
         self.clock.stop()                                            # standing still is not training time
         time.sleep(.02)

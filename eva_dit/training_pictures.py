@@ -58,9 +58,10 @@ def keep_picture(folder, # of a run
                  viewer:Viewer, # of some images
                  generated # tokens as the tower gives them, (n, N, E)
                 ):
-    "Write `pictures/step-*.png`: rows are images; columns photograph (if there are any), true tokens, generated"
-    columns = viewer.columns(generated=generated)
-    picture = strip(columns, viewer.labels, caption=f'Step {step:,}. {viewer.caption}')
+    "Write `pictures/step-*.png`: columns photograph (if there are any), true tokens, generated, similarity"
+    columns = viewer.columns(generated=generated) | dict(similarity=viewer.similarity(generated))
+    caption = f'Step {step:,}. {viewer.caption} Similarity: cosine of true and generated tokens, 0 blue, 1 yellow.'
+    picture = strip(columns, viewer.labels, letters=18, caption=caption)           # to be read when it is made smaller
     path = Path(folder)/'pictures'/f'{checkpoint_name(step)}.png'
     path.parent.mkdir(exist_ok=True)
     write_picture(path, picture, step=step, images=viewer.keys, columns=list(columns))

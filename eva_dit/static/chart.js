@@ -57,7 +57,7 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
   const kind = name => log.includes(name) ? 'log' : 'linear', axis = { gridcolor: line, linecolor: line, zeroline: false, tickfont: { size: 11 }, nticks: 6 };
   const right = panel.words || panel.traces.some(t => t.type === 'heatmap' || t.right) ? 66 : 14, size = { size: 11, color: theme.soft };
   const xlog = panel.linked && kind('x') === 'log', xr = panel.linked ? range && (xlog ? range.map(Math.log10) : range) : panel.xrange;
-  const ticks = live.ticks?.[panel.name], layout = { width, height: 230, margin: { l: panel.left || 46, r: right, t: 42, b: 36 }, showlegend: false, uirevision: 'eva',
+  const ticks = live.ticks?.[panel.name], layout = { width, height: 230, margin: { l: panel.left || 46, r: right, t: 50, b: 36 }, showlegend: false, uirevision: 'eva',
     hovermode: panel.traces.some(t => t.type) ? 'closest' : 'x unified', dragmode: 'zoom', paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
     font: { family: 'system-ui, sans-serif', size: 11, color: theme.ink }, shapes: [], annotations: [],
     hoverlabel: { bgcolor: theme.paper, bordercolor: theme.soft, font: { size: 11, color: theme.ink } },
@@ -67,7 +67,6 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
     yaxis: { ...axis, type: panel.traces.some(t => t.labels) ? 'category' : kind(panel.name), exponentformat: 'power', minexponent: 4, uirevision: kind(panel.name) + resets,
       ...(panel.range && kind(panel.name) === 'linear' ? { range: [...panel.range] } : { rangemode: panel.zero ? 'tozero' : 'normal' }),
       ...(panel.reversed ? { autorange: 'reversed' } : {}), ...(ticks ? { tickvals: ticks[0], ticktext: ticks[1] } : {}) } };
-  if (panel.square) layout.yaxis.scaleanchor = 'x';
   const second = panel.traces.find(t => t.right);
   if (second) layout.yaxis2 = { ...axis, overlaying: 'y', side: 'right', showgrid: false, rangemode: 'tozero', tickformat: '.1f', tickfont: { size: 11, color: theme.shade(second.color) } };
   const edges = Object.keys(panel.words || {}).map(Number).sort((a, b) => a - b);
@@ -78,7 +77,9 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
   for (const m of (panel.linked && live.marks || []).filter(m => m.panels.includes(panel.name))) {
     const color = theme.shade(m.color), x = xlog ? Math.log10(m.x) : m.x;
     layout.shapes.push({ type: 'line', x0: m.x, x1: m.x, yref: 'paper', y0: 0, y1: 1, layer: 'below', line: { color, width: 1, dash: 'dot' } });
-    layout.annotations.push({ text: m.symbol, x, yref: 'paper', y: 1, yanchor: 'bottom', yshift: -4, showarrow: false, font: { size: 11, color }, hovertext: m.text });
+    const same = layout.annotations.find(a => a.yref === 'paper' && a.x === x);             // several at one step stand beside each other
+    if (same) Object.assign(same, { text: same.text + m.symbol, hovertext: `${same.hovertext}<br>${m.text}` });
+    else layout.annotations.push({ text: m.symbol, x, yref: 'paper', y: 1, yanchor: 'bottom', yshift: -4, showarrow: false, font: { size: 11, color }, hovertext: m.text });
   }
   return layout;
 }
@@ -145,10 +146,10 @@ function render({ model, el }) {
   } };
 
   async function drawCell(c, arrays, live, theme, range, log) {
-    const mine = c.panel.traces, filled = mine.some(t => (arrays[t.y] || []).length || (arrays[t.x] || []).length), width = Math.floor(c.box.clientWidth);
+    const mine = c.panel.traces, width = Math.floor(c.box.clientWidth);
     legend(c.sub, mine, c.panel.note, live, theme);
-    c.none.hidden = filled; c.plot.style.visibility = filled ? '' : 'hidden';
-    if (!filled || width < 40) return;
+    c.plot.style.visibility = c.none.hidden ? '' : 'hidden';
+    if (!c.none.hidden || width < 40) return;
     const layout = layoutOf(c.panel, live, theme, width, range, log, resets);
     Object.assign(c, { range: layout.xaxis.range, xlog: layout.xaxis.type === 'log', margin: layout.margin, wide: width });
     const data = mine.filter(t => !hidden.has(t.name)).map(t => traceOf(t, arrays, theme, range, bright && t.name !== bright));
@@ -158,20 +159,21 @@ function render({ model, el }) {
   }
   async function draw() {
     waiting = false;
-    if (ended || !el.isConnected || el.clientWidth < 40) return;                 // hidden: drawn when it is shown
-    if (drawing) { again = true; return }
+    if (ended || drawing || !el.isConnected || el.clientWidth < 40) return;      // hidden: drawn when it is shown
     drawing = true;
+    again = false;
     try {
       const n = model.get('n'), live = model.get('live'), log = model.get('log'), theme = themeOf(el);
       const arrays = Object.fromEntries(Object.entries(model.get('arrays')).map(([k, v]) => [k, floats(v)])), range = view || rangeOf(arrays);
       legend(keys, model.get('spec').legend || [], '', live, theme);
       const moved = c => c.wide && c.wide !== Math.floor(c.box.clientWidth);        // what is out of sight must fit, too
+      for (const c of cells) c.none.hidden = c.panel.traces.some(t => arrays[t.y]?.length || arrays[t.x]?.length);
       for (const c of cells) if (Plotly && (c.near || moved(c))) await drawCell(c, arrays, live, theme, range, log);
       if (Plotly) { el.dataset.drawn = n; tell(model, { drawn: n }) }
     } catch (e) { console.error(e); make('div', 'eva-problem', `The chart could not be drawn: ${e.message}`, top) }
-    finally { drawing = false; if (again) { again = false; later() } }
+    finally { drawing = false; if (again) later() }
   }
-  const later = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw) } };
+  const later = () => { again = true; if (!waiting) { waiting = true; requestAnimationFrame(draw) } };
   const say = () => { status.draw(); status.below(model.get('status'), top, foot); age() };
   const age = () => {
     const quiet = Math.round((performance.now() - heard)/1000), dead = model.get('feeding') && quiet > 8, e = root.querySelector('.eva-age');
