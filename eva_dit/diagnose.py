@@ -143,9 +143,9 @@ def eva_dit_diagnose(
     """Is this diffusion transformer right? Exit status 0: no fault found, 1: faults found, 2: called wrongly.
 
     The factory gets those of eva_dim, clip_dim, grid and cls that it has parameters for, and returns the model, or
-    (model, dict(flow=..., adapt=...)). The model is called as model(x_t, t, cond), with x_t (B, N, E), t (B,) from
-    0 (noise) to 1 (data) and cond (B, M, C), and answers with a velocity x_1 - x_0 like x_t. An image layout,
-    timesteps to 1000, tuples, and models of diffusers: --adapt."""
+    (model, dict(flow=..., adapt=..., recipe=...)). The model is called as model(x_t, t, cond), with x_t (B, N, E),
+    t (B,) from 0 (noise) to 1 (data) and cond (B, M, C), and answers with a velocity x_1 - x_0 like x_t. An image
+    layout, timesteps to 1000, tuples, and models of diffusers: --adapt."""
     if list or explain:
         print(explained(explain) if explain else listing())
         return
