@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['vectors', 'script', 'style', 'ink', 'soft', 'edge', 'font', 'LogFollower', 'number', 'History', 'bucket', 'extremes',
            'decimate', 'means', 'smooth', 'trace', 'panel', 'plotly_bundle', 'packed', 'Chart', 'limits_of',
-           'bundle_of', 'present', 'picture_files', 'write_page']
+           'bundle_of', 'present', 'write_page']
 
 # %% ../nbs/60_charts.ipynb #5b9bd9cc
 import base64
@@ -395,12 +395,6 @@ def present(widget, # a `Chart`, or a box that holds one
     return handle
 
 # %% ../nbs/60_charts.ipynb #f45d408f
-def picture_files(folder # of a run
-                 )->dict: # step -> file
-    "The pictures that a run has written"
-    found = sorted(Path(folder).glob('pictures/step-*.png'))
-    return {int(f.stem[5:]): f for f in found if f.stem[5:].isdigit()}
-
 @patch
 def show_pictures(self:Chart, files:dict): # step -> PNG file
     "Show the picture of the chosen step, and let the page choose"

@@ -122,9 +122,8 @@ class Comparison(View):
         settings = [r.config or r.read_config() for r in self.runs]
         self.groups = by_setting(settings)
         self.looks, self.title = styles(self.groups, self.names), f'{len(folders)} runs'
-        over = [(f'over {name}', name) for name in axes]
-        self.x = control(w.ToggleButtons, '', 'what the curves are drawn over', 'x', options=over, value='steps')
-        self.x.style = dict(button_width='95px')
+        self.x = control(w.ToggleButtons, '', 'what the curves are drawn over', 'x', options=[*axes])
+        self.x.style = dict(button_width='70px')
         self.x.observe(self.changed, 'value')
         legend = [trace(f'key:{k}', name, color, legend=True) for k, (name, color, _) in enumerate(self.looks)]
         super().__init__('|'.join(folders), *panels_of(self.looks), legend=legend)

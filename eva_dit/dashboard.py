@@ -24,11 +24,12 @@ from pathlib import Path
 import ipywidgets as w
 from fastcore.basics import patch
 from fastcore.script import call_parse
-from .charts import History, LogFollower, picture_files
+from .charts import History, LogFollower
 from .core import UserError, command, write_json
 from .run_charts import (RunReader, checkpoint_marks, chips, event_marks, findings_of, linear_optimum, mark,
                                 run_arrays, run_panels)
 from .training import Callback, Clip
+from .training_pictures import pictures_in
 from .views import View, control
 
 # %% ../nbs/61_dashboard.ipynb #eed8d6cf
@@ -86,7 +87,7 @@ class RunPage(View):
         if time.monotonic() - self.looked < 2: return
         self.looked = time.monotonic()
         self.checkpoints = checkpoint_marks(self.folder)
-        self.chart.show_pictures(picture_files(self.folder))
+        self.chart.show_pictures(pictures_in(self.folder))
         place = self.store_folder()
         if self.optimum is None and place and len(self.history): self.optimum = linear_optimum(place)
 

@@ -185,13 +185,16 @@ def mark(kind:str, # one of `kinds`
 happened = dict( # event: what its mark says
     paused='paused', resumed='resumed', stopped='stopped', checkpoint='a checkpoint was written',
     best='the best checkpoint so far', back='went back to this checkpoint')
-few = dict(checkpoint=5, best=1)                                # of these only the latest
+few = dict(checkpoint=3)                                        # of these only the latest
 
 def event_marks(events:list # of a log
                )->list: # of `mark`
-    "What happened, as marks"
+    "What happened, as marks; what was the best once is a checkpoint now"
     by_kind:dict = {}
-    for e in events: by_kind.setdefault(e['event'], []).append(e)
+    best = max((e['step'] for e in events if e['event'] == 'best'), default=None)
+    for e in events:
+        once = e['event'] == 'best' and e['step'] != best
+        by_kind.setdefault('checkpoint' if once else e['event'], []).append(e)
     marks = []
     for kind, found in by_kind.items():
         if kind != 'lr' and kind not in happened: continue      # that of a later version

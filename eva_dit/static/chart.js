@@ -67,7 +67,6 @@ function layoutOf(panel, live, theme, width, range, log, resets) {
     yaxis: { ...axis, type: panel.traces.some(t => t.labels) ? 'category' : kind(panel.name), exponentformat: 'power', minexponent: 4, uirevision: kind(panel.name) + resets,
       ...(panel.range && kind(panel.name) === 'linear' ? { range: [...panel.range] } : { rangemode: panel.zero ? 'tozero' : 'normal' }),
       ...(panel.reversed ? { autorange: 'reversed' } : {}), ...(ticks ? { tickvals: ticks[0], ticktext: ticks[1] } : {}) } };
-  if (panel.square) layout.yaxis.scaleanchor = 'x';
   const second = panel.traces.find(t => t.right);
   if (second) layout.yaxis2 = { ...axis, overlaying: 'y', side: 'right', showgrid: false, rangemode: 'tozero', tickformat: '.1f', tickfont: { size: 11, color: theme.shade(second.color) } };
   const edges = Object.keys(panel.words || {}).map(Number).sort((a, b) => a - b);
@@ -160,9 +159,9 @@ function render({ model, el }) {
   }
   async function draw() {
     waiting = false;
-    if (ended || !el.isConnected || el.clientWidth < 40) return;                 // hidden: drawn when it is shown
-    if (drawing) { again = true; return }
+    if (ended || drawing || !el.isConnected || el.clientWidth < 40) return;      // hidden: drawn when it is shown
     drawing = true;
+    again = false;
     try {
       const n = model.get('n'), live = model.get('live'), log = model.get('log'), theme = themeOf(el);
       const arrays = Object.fromEntries(Object.entries(model.get('arrays')).map(([k, v]) => [k, floats(v)])), range = view || rangeOf(arrays);
@@ -172,9 +171,9 @@ function render({ model, el }) {
       for (const c of cells) if (Plotly && (c.near || moved(c))) await drawCell(c, arrays, live, theme, range, log);
       if (Plotly) { el.dataset.drawn = n; tell(model, { drawn: n }) }
     } catch (e) { console.error(e); make('div', 'eva-problem', `The chart could not be drawn: ${e.message}`, top) }
-    finally { drawing = false; if (again) { again = false; later() } }
+    finally { drawing = false; if (again) later() }
   }
-  const later = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw) } };
+  const later = () => { again = true; if (!waiting) { waiting = true; requestAnimationFrame(draw) } };
   const say = () => { status.draw(); status.below(model.get('status'), top, foot); age() };
   const age = () => {
     const quiet = Math.round((performance.now() - heard)/1000), dead = model.get('feeding') && quiet > 8, e = root.querySelector('.eva-age');
