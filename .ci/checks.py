@@ -127,7 +127,13 @@ def readme():
 
 
 def docs():
-    "nbdev can turn every notebook into a page; it runs cells that import, so they must do nothing else"
+    """nbdev can turn every notebook into a page
+
+    It takes title and description from the first cell and drops the rest of it, so there must be none. It runs cells
+    that import, so they must do nothing else."""
+    for path in all_notebooks():
+        if not re.fullmatch(r'# .*\n\n?> .*\n?', source(read(path)['cells'][0])):
+            yield f'{path.name}: the first cell holds more than title and description, which the page will lack'
     command = [sys.executable, '-c', 'from nbdev.serve import proc_nbs; proc_nbs(force=True)']
     run = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if run.returncode: yield run.stderr.strip().splitlines()[-1]

@@ -3,11 +3,10 @@
 Each notebook that a visitor may open in Colab begins with a link to it, and with a cell that fetches the repository
 there and does nothing anywhere else. The addresses follow from settings.ini. --write puts both in; without it, the
 notebooks that lack them are named."""
-import re
 import sys
 from configparser import ConfigParser
 
-from notebooks import read, root, source, write
+from notebooks import read, root, write
 
 book = '10_rope', '20_flow', '22_ceiling', '57_diagnosis'
 flags = '#| hide\n#| notest\n'
@@ -42,15 +41,18 @@ def setup(path, cfg):
             f'    %cd {here}/{folder}')
 
 
+def cell(kind, name, text):
+    "A new cell"
+    code = dict(execution_count=None, outputs=[]) if kind == 'code' else {}
+    return dict(cell_type=kind, id=name, metadata={}, source=text.splitlines(keepends=True), **code)
+
+
 def headed(nb, path, cfg):
-    "The cells of a notebook, with the link and the first cell as they should be"
-    head, *rest = nb['cells']
-    text = re.sub(r'\n*\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)', '', source(head))
-    description = re.search(r'^>.*$', text, re.M)
-    text = text[:description.end()] + f'\n\n{link(path, cfg)}' + text[description.end():]
-    first = dict(cell_type='code', execution_count=None, id='colab', metadata={}, outputs=[],
-                 source=setup(path, cfg).splitlines(keepends=True))
-    return [dict(head, source=text.splitlines(keepends=True)), first] + [c for c in rest if c.get('id') != 'colab']
+    "The cells of a notebook: its title, the link, the cell for Colab, and all others"
+    title, *rest = [c for c in nb['cells'] if c.get('id') not in ('colab-link', 'colab')]
+    text = next(i for i, c in enumerate(rest) if c['cell_type'] == 'code')            # the cells before the first code
+    return [title, cell('markdown', 'colab-link', link(path, cfg)), *rest[:text],
+            cell('code', 'colab', setup(path, cfg)), *rest[text:]]
 
 
 def main():

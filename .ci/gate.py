@@ -104,7 +104,7 @@ def shape_of(nb, name):
     if len(exports) > limits['export_cells']: yield 'export cells', f'it has {len(exports)} export cells'
     if (row := longest_row(cells)) > limits['in_a_row']:
         yield 'in a row', f'{row} export cells in a row that nothing runs'
-    seen = [cell for cell in nb['cells'] if cell.get('id') != 'colab']                  # hidden, and for Colab alone
+    seen = [cell for cell in nb['cells'][1:] if 'colab' not in cell.get('id', '')]      # without the title
     pictures = any(map(has_picture, seen[:limits['picture_within']]))
     if not pictures and name != '00_core': yield 'picture', f'no picture in its first {limits["picture_within"]} cells'
     for cell in cells:

@@ -98,8 +98,10 @@ def fewer_colors(png, limit=100_000):
 
 
 def tidy(output):
-    "Make a saved output small, and leave out the names of temporary folders, which are others each time"
+    "Make a saved output small, and leave out what is another each time: temporary folders, warnings of torch's own log"
     data = output.get('data', {})
+    if output.get('name') == 'stderr':
+        output['text'] = re.sub(r'^\[?W\d{4} .*\n?', '', ''.join(output['text']), flags=re.M)
     if 'image/png' in data: data['image/png'] = fewer_colors(''.join(data['image/png']))
     for holder, key in ((output, 'text'), (data, 'text/plain'), (data, 'text/html')):
         if key not in holder: continue
