@@ -227,7 +227,39 @@ def cosine(a:dict, # name to tensor
     size = (inner(a, a)*inner(b, b))**.5
     return inner(a, b)/size if size > 0 else 0.
 
-# %% ../nbs/23_step.ipynb #40fe9116
+# %% ../nbs/23_step.ipynb #16d5e92f
+def copies(params:dict)->dict:
+    "Weights as they are now, by name"
+    return {n: p.detach().clone() for n, p in params.items()}
+
+def pulled_by(gradients:dict)->set:
+    "Names of those that are more than a rounding error"
+    top = max((g.abs().max().item() for g in gradients.values()), default=0.)
+    return {n for n, g in gradients.items() if g.abs().max().item() > 1e-3*top}
+
+def held_by(optimizer, params:dict)->set:
+    "Names of the parameters that an optimizer holds"
+    held = {id(p) for g in optimizer.param_groups for p in g['params']}
+    return {n for n, p in params.items() if id(p) in held}
+
+def update_of(optimizer, got:dict, added:dict, left:dict, latest:dict, outside:float)->Update:
+    "What is known of an update before it is made"
+    norms = [inner(a, a)**.5 for a in (added, left, got)]
+    rates = [g['lr'] for g in optimizer.param_groups]
+    return Update(rates, *norms, cosine(added, got), cosine(latest, got), outside)
+
+def once(closure, note):
+    "A closure that calls `note` when it is done for the first time; LBFGS calls it several times"
+    noted = False
+    def call():
+        nonlocal noted
+        loss = closure()
+        if not noted: note()
+        noted = True
+        return loss
+    return call
+
+# %% ../nbs/23_step.ipynb #313db534
 class Updates:
     "Within `with Updates(model) as updates`: each step of an optimizer, whichever it is"
     def __init__(self,
@@ -244,7 +276,7 @@ class Updates:
         self.done = False               # has an optimizer stepped since the latest backward pass?
         self.pulled:set = set()         # names of parameters whose gradient was more than a rounding error
         self.moved:set = set()          # names of parameters that an update has moved
-        self.weights = self.now()
+        self.weights = copies(self.params)
         self.hooks:list = []
 
     def __enter__(self):
@@ -254,14 +286,6 @@ class Updates:
 
     def __exit__(self, *_):
         for hook in self.hooks: hook.remove()
-
-    def now(self)->dict:
-        "A copy of the weights"
-        return {n: p.detach().clone() for n, p in self.params.items()}
-
-    def gradients(self)->dict:
-        "A copy of the gradients, where there are any"
-        return {n: p.grad.detach().clone() for n, p in self.params.items() if p.grad is not None}
 
     def adder(self, name:str):
         "A hook that notes what a backward pass adds to a gradient"
@@ -277,32 +301,25 @@ class Updates:
         "An optimizer is about to step; where it takes a closure, the backward pass is in that"
         closure = kwargs.get('closure') or next(iter(args[1:]), None)
         if closure is None: return self.note(optimizer)
-        known = len(self.found)
-        def noted():
-            loss = closure()
-            if len(self.found) == known: self.note(optimizer)                   # LBFGS calls it several times
-            return loss
+        noted = once(closure, lambda: self.note(optimizer))
         return (optimizer, noted), {k: v for k, v in kwargs.items() if k != 'closure'}
 
     def note(self, optimizer):
         "An optimizer has all that it steps with"
         if not any(optimizer is o for o in self.optimizers): self.optimizers.append(optimizer)
-        held = {id(p) for g in optimizer.param_groups for p in g['params']}
-        mine = {n for n, p in self.params.items() if id(p) in held} or set(self.params)
-        self.got, weights = self.gradients(), self.now()
+        mine = held_by(optimizer, self.params) or set(self.params)
         self.given = {n: p.grad for n, p in self.params.items() if p.grad is not None}
+        self.got, weights = copies(self.given), copies(self.params)
         got, added, left, latest = ({n: g for n, g in gradients.items() if n in mine}
                                     for gradients in (self.got, self.added, self.left, self.latest))
-        top = max((g.abs().max().item() for g in got.values()), default=0.)
-        self.pulled |= {n for n, g in got.items() if g.abs().max().item() > 1e-3*top}
-        norms = [inner(a, a)**.5 for a in (added, left, got)]
-        self.found.append(Update([g['lr'] for g in optimizer.param_groups], *norms, cosine(added, got),
-                                 cosine(latest, got), distance(weights.values(), self.weights.values())))
+        self.pulled |= pulled_by(got)
+        outside = distance(weights.values(), self.weights.values())
+        self.found.append(update_of(optimizer, got, added, left, latest, outside))
         self.weights = weights
 
     def after(self, optimizer, *_):
         "It has stepped"
-        weights = self.now()
+        weights = copies(self.params)
         self.found[-1].inside = distance(weights.values(), self.weights.values())
         self.moved |= {n for n, w in weights.items() if not torch.equal(w, self.weights[n])}
         self.weights, self.done = weights, True
