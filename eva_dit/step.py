@@ -237,6 +237,10 @@ def pulled_by(gradients:dict)->set:
     top = max((g.abs().max().item() for g in gradients.values()), default=0.)
     return {n for n, g in gradients.items() if g.abs().max().item() > 1e-3*top}
 
+def only(names:set, tensors:dict)->dict:
+    "Those of these names"
+    return {n: x for n, x in tensors.items() if n in names}
+
 def held_by(optimizer, params:dict)->set:
     "Names of the parameters that an optimizer holds"
     held = {id(p) for g in optimizer.param_groups for p in g['params']}
@@ -244,9 +248,9 @@ def held_by(optimizer, params:dict)->set:
 
 def update_of(optimizer, got:dict, added:dict, left:dict, latest:dict, outside:float)->Update:
     "What is known of an update before it is made"
-    norms = [inner(a, a)**.5 for a in (added, left, got)]
     rates = [g['lr'] for g in optimizer.param_groups]
-    return Update(rates, *norms, cosine(added, got), cosine(latest, got), outside)
+    a, b, c = (inner(x, x)**.5 for x in (added, left, got))
+    return Update(rates, a, b, c, cosine(added, got), cosine(latest, got), outside)
 
 def once(closure, note):
     "A closure that calls `note` when it is done for the first time; LBFGS calls it several times"
@@ -301,8 +305,8 @@ class Updates:
         "An optimizer is about to step; where it takes a closure, the backward pass is in that"
         closure = kwargs.get('closure') or next(iter(args[1:]), None)
         if closure is None: return self.note(optimizer)
-        noted = once(closure, lambda: self.note(optimizer))
-        return (optimizer, noted), {k: v for k, v in kwargs.items() if k != 'closure'}
+        others = {k: v for k, v in kwargs.items() if k != 'closure'}
+        return (optimizer, once(closure, lambda: self.note(optimizer))), others
 
     def note(self, optimizer):
         "An optimizer has all that it steps with"
@@ -310,8 +314,7 @@ class Updates:
         mine = held_by(optimizer, self.params) or set(self.params)
         self.given = {n: p.grad for n, p in self.params.items() if p.grad is not None}
         self.got, weights = copies(self.given), copies(self.params)
-        got, added, left, latest = ({n: g for n, g in gradients.items() if n in mine}
-                                    for gradients in (self.got, self.added, self.left, self.latest))
+        got, added, left, latest = (only(mine, x) for x in (self.got, self.added, self.left, self.latest))
         self.pulled |= pulled_by(got)
         outside = distance(weights.values(), self.weights.values())
         self.found.append(update_of(optimizer, got, added, left, latest, outside))
