@@ -369,7 +369,7 @@ def go_back(self:TrainingDashboard):
             self.run.back(which)
             self.say(f'Back at step {self.trainer.step:,}. Start goes on from here; later checkpoints are kept as '
                      'left-*.')
-        except (UserError, OSError) as e: self.say(str(e))
+        except Exception as e: self.say(f'Not gone back: {e}')             # whatever it was, in sight
         self.wake.set()
     self.say(f'Going back to step {which:,}.')
     self.tell()
