@@ -342,7 +342,7 @@ def write_crops(folder, n):
 @benchmarked('extraction')
 def whole_extraction(device, quick):
     large = device.type == 'cuda' and not quick
-    n, batch, rounds, workers = (8, 4, 1, 2) if quick else (96, 16, 5, 2)
+    n, batch, rounds, workers = (8, 4, 1, 2) if quick else (288, 16, 3, 2)
     if large: n, batch, workers = 2048, 64, 8
     towers = eva_encoder('EVA02-L-14' if large else 'demo', 'random'), clip_encoder('random' if large else 'demo')
     eva, clip = (place(t, device) for t in towers)
