@@ -28,7 +28,9 @@ def server(command, folder, address=None, wait=60):
     for k in ('CONFIG_DIR', 'DATA_DIR', 'RUNTIME_DIR'): env[f'JUPYTER_{k}'] = str(home/k.lower())
     env.update(JUPYTERLAB_SETTINGS_DIR=str(home/'settings'), JUPYTERLAB_WORKSPACES_DIR=str(home/'workspaces'), IPYTHONDIR=str(home/'ipython'))
     for name, value in settings.items():
-        plugin = home/'settings'/name; plugin.parent.mkdir(parents=True, exist_ok=True); plugin.write_text(json.dumps(value))
+        plugin = home/'settings'/name
+        plugin.parent.mkdir(parents=True, exist_ok=True)
+        plugin.write_text(json.dumps(value))
     with open(home/'log', 'w') as log: process = subprocess.Popen([str(c) for c in command], cwd=folder, env=env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def up():
@@ -212,10 +214,15 @@ def begin_test(s, at, folder):
     write_notebook(folder/'train.ipynb', "from toy import *\ntrainer = toy_trainer('run', save_every=200)", 'd = TrainingDashboard(trainer)\nd')
     open_notebook(page, at('train.ipynb'))
     s.until(lambda: phase(page) == 'idle', 'the notebook opens, and the dashboard shows itself; nothing trains yet', 90)
-    empty = page.evaluate('() => [...document.querySelectorAll(".eva-none")].filter(e => e.offsetParent).length'); assert empty >= 7, f'{empty} panels say that nothing was measured'
-    shown = page.evaluate('() => [...document.querySelectorAll(".eva-plot")].filter(e => e.style.visibility != "hidden" && e.querySelector(".main-svg")).length'); assert shown <= 2, f'{shown} panels show empty axes'
+    empty = page.evaluate('() => [...document.querySelectorAll(".eva-none")].filter(e => e.offsetParent).length')
+    assert empty >= 7, f'{empty} panels say that nothing was measured'
+    shown = page.evaluate('() => [...document.querySelectorAll(".eva-plot")].filter(e => e.style.visibility != "hidden" && e.querySelector(".main-svg")).length')
+    assert shown <= 2, f'{shown} panels show empty axes'
     top = lambda: page.evaluate('() => { const g = document.querySelector(".eva-grid").getBoundingClientRect(), c = document.querySelector(".eva-chart").getBoundingClientRect(); return Math.round(g.top - c.top) }')
-    high = top(); page.click('.eva-start'); s.until(lambda: points(page) >= 4, 'Start: curves appear'); assert top() == high, 'the chart jumped'
+    high = top()
+    page.click('.eva-start')
+    s.until(lambda: points(page) >= 4, 'Start: curves appear')
+    assert top() == high, 'the chart jumped'
     ridge = page.evaluate(f'() => {plot % "eva"}.data.filter(t => t.name == "ridge" || t.name == "mean token").map(t => [...t.x])')
     assert len(ridge) == 2 and all(r[0] < r[1] for r in ridge) and not any('eva_similarity' in r for r in records(folder/'run')), f'the baselines do not cross the panel from the start: {ridge}'
     s.ok('ridge and mean token cross the panel before the first evaluation')
@@ -227,72 +234,132 @@ def training_test(s, at, folder):
     n = points(page); s.until(lambda: points(page) > n + 3, 'the curves move')
     page.click('.eva-pause'); s.until(lambda: phase(page) == 'paused', 'Pause: the line says so')
     now = lambda: (len(records(folder/'run')), page.inner_text('.eva-step'))
-    shown = now(); time.sleep(2); assert now() == shown, 'the step count moved while paused'; s.ok(f'it stands still: {shown}')
+    shown = now()
+    time.sleep(2)
+    assert now() == shown, 'the step count moved while paused'
+    s.ok(f'it stands still: {shown}')
     n = points(page); command(page, 'docmanager:save'); time.sleep(1)
     for k in range(2):
-        page.reload(); s.until(lambda: points(page) >= n > 0, f'the page is loaded again ({k + 1}): the curves are there', 60); assert 'model not found' not in outputs(page)
-    page.fill('.eva-lr input', '1.5e-4'); page.press('.eva-lr input', 'Enter'); s.until(lambda: 'e-' in said(page) or '0.00015' in said(page), 'a typed rate is answered')
-    page.click('.eva-pause'); s.until(lambda: records(folder/'run')[-1]['lr'] < 1.6e-4, 'learning rate changed, and Resume: metrics.jsonl has it')
+        page.reload()
+        s.until(lambda: points(page) >= n > 0, f'the page is loaded again ({k + 1}): the curves are there', 60)
+        assert 'model not found' not in outputs(page)
+    page.fill('.eva-lr input', '1.5e-4')
+    page.press('.eva-lr input', 'Enter')
+    s.until(lambda: 'e-' in said(page) or '0.00015' in said(page), 'a typed rate is answered')
+    page.click('.eva-pause')
+    s.until(lambda: records(folder/'run')[-1]['lr'] < 1.6e-4, 'learning rate changed, and Resume: metrics.jsonl has it')
     heap = lambda: page.evaluate('() => performance.memory.usedJSHeapSize/1e6'); before = heap()
     for _ in range(4): run_cell(page, 1); time.sleep(1.2)
-    s.until(lambda: page.locator('.eva-chart').count() == 1 and points(page) > n, 'the cell is run again, four times: one chart, and the same training goes on'); assert phase(page) == 'training'
-    grown = heap() - before; assert grown < 60, f'the page grew by {grown:.0f} MB'; s.ok(f'the page grew by {grown:.0f} MB')
-    steps = [r['step'] for r in records(folder/'run')]; assert steps == sorted(set(steps)), 'a second training wrote into the log'
-    page.click('.eva-evaluate'); s.until(lambda: points(page, 'eva', 'DiT') >= 1, 'Evaluate now: EVA similarity is on the page')
+    s.until(lambda: page.locator('.eva-chart').count() == 1 and points(page) > n, 'the cell is run again, four times: one chart, and the same training goes on')
+    assert phase(page) == 'training'
+    grown = heap() - before
+    assert grown < 60, f'the page grew by {grown:.0f} MB'
+    s.ok(f'the page grew by {grown:.0f} MB')
+    steps = [r['step'] for r in records(folder/'run')]
+    assert steps == sorted(set(steps)), 'a second training wrote into the log'
+    page.click('.eva-evaluate')
+    s.until(lambda: points(page, 'eva', 'DiT') >= 1, 'Evaluate now: EVA similarity is on the page')
     s.until(lambda: page.locator('.eva-pictures img').is_visible(), 'and a picture stands in the first row')
-    run_in_kernel(page, 'trainer.evaluate_soon()'); s.until(lambda: int(page.get_attribute('.eva-scrub input', 'max')) >= 1, 'another one: the slider has two steps')
-    source = page.get_attribute('.eva-pictures img', 'src'); page.locator('.eva-scrub input').focus(); page.keyboard.press('Home')
+    run_in_kernel(page, 'trainer.evaluate_soon()')
+    s.until(lambda: int(page.get_attribute('.eva-scrub input', 'max')) >= 1, 'another one: the slider has two steps')
+    source = page.get_attribute('.eva-pictures img', 'src')
+    page.locator('.eva-scrub input').focus()
+    page.keyboard.press('Home')
     s.until(lambda: page.get_attribute('.eva-pictures img', 'src') != source, 'the slider goes back in time')
-    page.click('.eva-save'); s.until(lambda: 'step' in page.inner_text('.eva-checkpoint') and not page.is_disabled('.eva-back'), 'Save checkpoint: there is one to go back to')
+    page.click('.eva-save')
+    s.until(lambda: 'step' in page.inner_text('.eva-checkpoint') and not page.is_disabled('.eva-back'), 'Save checkpoint: there is one to go back to')
     looks_test(s)
-    page.click('.eva-back'); s.until(lambda: phase(page) == 'stopped' and 'Back at step' in said(page), 'Back to checkpoint'); assert records(folder/'run')[-1]['step'] <= int(page.inner_text('.eva-step').split()[1].replace(',', ''))
+    page.click('.eva-back')
+    s.until(lambda: phase(page) == 'stopped' and 'Back at step' in said(page), 'Back to checkpoint')
+    assert records(folder/'run')[-1]['step'] <= int(page.inner_text('.eva-step').split()[1].replace(',', ''))
     page.click('.eva-export'); s.until(lambda: (folder/'Training_run.html').exists(), 'Export HTML writes a page')
     page.click('.eva-start'); s.until(lambda: phase(page) == 'training', 'Start goes on from there')
     run_in_kernel(page, "def trip(trainer, record): raise RuntimeError('the disk caught fire')\ntrainer.callbacks.append(trip)")
-    s.until(lambda: 'RuntimeError: the disk caught fire' in foot(page), 'an exception in training is shown'); page.click('.eva-problem summary'); s.shot('failure')
+    s.until(lambda: 'RuntimeError: the disk caught fire' in foot(page), 'an exception in training is shown')
+    page.click('.eva-problem summary')
+    s.shot('failure')
     assert 'in trip' in foot(page) and phase(page) == 'failed' and 'last good checkpoint' in foot(page)
     page.evaluate('() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }')
-    s.until(lambda: 'no word from the kernel' in status(page), 'the kernel is restarted: the old dashboard says that it is dead', 60); s.shot('restarted')
-    command(page, 'notebook:run-all-cells'); s.until(lambda: phase(page) == 'idle', 'run again after the restart: the run is there, to go on from its checkpoint', 60)
+    s.until(lambda: 'no word from the kernel' in status(page), 'the kernel is restarted: the old dashboard says that it is dead', 60)
+    s.shot('restarted')
+    command(page, 'notebook:run-all-cells')
+    s.until(lambda: phase(page) == 'idle', 'run again after the restart: the run is there, to go on from its checkpoint', 60)
     saved_test(s, folder)
 
 def looks_test(s):
     "Zoom, logarithmic axes, hover, mode bar, words, widths, themes"
     page = s.page
     whole = xrange(page, 'loss'); drag(page, 'loss', (.3, .3), (.6, .7))
-    s.until(lambda: xrange(page, 'loss')[0] > whole[0] and xrange(page, 'grad') == xrange(page, 'loss'), 'zoomed in: all panels show the same steps'); zoomed = xrange(page, 'loss')
-    n = page.get_attribute('.eva-chart', 'data-drawn'); s.until(lambda: int(page.get_attribute('.eva-chart', 'data-drawn')) > int(n) + 2, 'drawing goes on'); assert xrange(page, 'loss') == zoomed, f'a redraw lost the zoom: {zoomed} became {xrange(page, "loss")}'
-    page.click('.eva-log-steps input'); s.until(lambda: page.evaluate(f'() => {plot % "loss"}.layout.xaxis.type') == 'log', 'log steps while zoomed')
-    a, b = xrange(page, 'loss'); assert abs(a - zoomed[0]) <= 1 and abs(b - zoomed[1]) <= 1, f'zoomed to {zoomed}, and after log steps {a, b}'
-    page.click('.eva-log-steps input'); s.until(lambda: page.evaluate(f'() => {plot % "loss"}.layout.xaxis.type') == 'linear' and xrange(page, 'loss') == zoomed, 'and back')
-    box = area(page, 'loss'); page.mouse.dblclick(box['x'] + 50, box['y'] + 50); s.until(lambda: xrange(page, 'loss')[0] < zoomed[0] and xrange(page, 'grad')[0] < zoomed[0], 'a double click shows all again')
-    box = area(page, 'loss'); page.mouse.move(box['x'] + box['width']*.5, box['y'] + box['height']*.5); page.mouse.move(box['x'] + box['width']*.55, box['y'] + box['height']*.5)
+    s.until(lambda: xrange(page, 'loss')[0] > whole[0] and xrange(page, 'grad') == xrange(page, 'loss'), 'zoomed in: all panels show the same steps')
+    zoomed = xrange(page, 'loss')
+    n = page.get_attribute('.eva-chart', 'data-drawn')
+    s.until(lambda: int(page.get_attribute('.eva-chart', 'data-drawn')) > int(n) + 2, 'drawing goes on')
+    assert xrange(page, 'loss') == zoomed, f'a redraw lost the zoom: {zoomed} became {xrange(page, "loss")}'
+    page.click('.eva-log-steps input')
+    s.until(lambda: page.evaluate(f'() => {plot % "loss"}.layout.xaxis.type') == 'log', 'log steps while zoomed')
+    a, b = xrange(page, 'loss')
+    assert abs(a - zoomed[0]) <= 1 and abs(b - zoomed[1]) <= 1, f'zoomed to {zoomed}, and after log steps {a, b}'
+    page.click('.eva-log-steps input')
+    s.until(lambda: page.evaluate(f'() => {plot % "loss"}.layout.xaxis.type') == 'linear' and xrange(page, 'loss') == zoomed, 'and back')
+    box = area(page, 'loss')
+    page.mouse.dblclick(box['x'] + 50, box['y'] + 50)
+    s.until(lambda: xrange(page, 'loss')[0] < zoomed[0] and xrange(page, 'grad')[0] < zoomed[0], 'a double click shows all again')
+    box = area(page, 'loss')
+    page.mouse.move(box['x'] + box['width']*.5, box['y'] + box['height']*.5)
+    page.mouse.move(box['x'] + box['width']*.55, box['y'] + box['height']*.5)
     hover = lambda: page.evaluate('() => { const h = document.querySelector(".eva-panel-loss .hoverlayer"); return [h.textContent, h.querySelector("rect, path")?.style.fill || ""] }')
     s.until(lambda: hover()[0], 'pointing at a curve says its value'); text, fill = hover()
     assert text.count('squared error') <= 1 and fill and 'transparent' not in fill and not fill.endswith(', 0)'), f'hover: {text!r} on {fill!r}'
     s.until(lambda: page.evaluate('() => [...document.querySelectorAll(".eva-hair")].filter(h => !h.hidden && h.style.left).length') >= 5, 'one cross-hair in all panels')
-    box = area(page, 'by_t'); page.mouse.move(box['x'] + 30, box['y'] + 30); bar = page.locator('.eva-panel-by_t .modebar'); bar.wait_for()
+    box = area(page, 'by_t')
+    page.mouse.move(box['x'] + 30, box['y'] + 30)
+    bar = page.locator('.eva-panel-by_t .modebar')
+    bar.wait_for()
     under = bar.bounding_box(); assert under['y'] + under['height'] <= box['y'] + 1, 'the mode bar lies on the map'
-    buttons = page.evaluate('() => [...document.querySelectorAll(".eva-panel-by_t .modebar-btn")].map(b => b.dataset.title)'); assert len(buttons) == 4 and not any('cloud' in b.lower() or 'share' in b.lower() for b in buttons), buttons
-    box = area(page, 'eva'); words = page.evaluate('() => [...document.querySelectorAll(".eva-panel-eva .annotation")].filter(a => /good|high|excellent/.test(a.textContent)).map(a => a.getBoundingClientRect().left)')
-    assert len(words) == 4 and min(words) >= box['x'] + box['width'] - 1, 'words of the bands lie on the curves'; s.ok('the mode bar is off the map, the words are off the curves')
+    buttons = page.evaluate('() => [...document.querySelectorAll(".eva-panel-by_t .modebar-btn")].map(b => b.dataset.title)')
+    assert len(buttons) == 4 and not any('cloud' in b.lower() or 'share' in b.lower() for b in buttons), buttons
+    box = area(page, 'eva')
+    words = page.evaluate('() => [...document.querySelectorAll(".eva-panel-eva .annotation")].filter(a => /good|high|excellent/.test(a.textContent)).map(a => a.getBoundingClientRect().left)')
+    assert len(words) == 4 and min(words) >= box['x'] + box['width'] - 1, 'words of the bands lie on the curves'
+    s.ok('the mode bar is off the map, the words are off the curves')
     page.mouse.move(5, 300)
     for width, height in ((1400, 1100), (800, 1500), (390, 2600), (1400, 1100)):
-        page.set_viewport_size(dict(width=width, height=height)); s.until(lambda: fits(page), f'{width} pixels wide: every panel fits'); time.sleep(.8); s.shot(f'training-light-{width}')
-    command(page, 'application:toggle-left-area'); s.until(lambda: fits(page), 'the side bar is moved'); command(page, 'application:toggle-left-area')
-    page.set_viewport_size(dict(width=1280, height=1000)); s.until(lambda: fits(page), '1280 pixels wide'); s.shot('training-light-1280')
-    command(page, 'apputils:change-theme', dict(theme='JupyterLab Dark')); s.until(lambda: page.evaluate('() => document.body.dataset.jpThemeLight') == 'false', 'dark theme'); time.sleep(2)
-    ink = page.evaluate('() => getComputedStyle(document.querySelector(".eva-panel-loss .xtick text")).fill'); assert max(map(int, re.findall(r'\d+', ink)[:3])) > 180, f'dark text on a dark page: {ink}'
-    s.shot('training-dark-1280'); page.set_viewport_size(dict(width=800, height=1500)); s.until(lambda: fits(page), '800 pixels, dark'); time.sleep(.8); s.shot('training-dark-800')
-    command(page, 'apputils:change-theme', dict(theme='JupyterLab Light')); page.set_viewport_size(dict(width=1280, height=1000)); time.sleep(1)
+        page.set_viewport_size(dict(width=width, height=height))
+        s.until(lambda: fits(page), f'{width} pixels wide: every panel fits')
+        time.sleep(.8)
+        s.shot(f'training-light-{width}')
+    command(page, 'application:toggle-left-area')
+    s.until(lambda: fits(page), 'the side bar is moved')
+    command(page, 'application:toggle-left-area')
+    page.set_viewport_size(dict(width=1280, height=1000))
+    s.until(lambda: fits(page), '1280 pixels wide')
+    s.shot('training-light-1280')
+    command(page, 'apputils:change-theme', dict(theme='JupyterLab Dark'))
+    s.until(lambda: page.evaluate('() => document.body.dataset.jpThemeLight') == 'false', 'dark theme')
+    time.sleep(2)
+    ink = page.evaluate('() => getComputedStyle(document.querySelector(".eva-panel-loss .xtick text")).fill')
+    assert max(map(int, re.findall(r'\d+', ink)[:3])) > 180, f'dark text on a dark page: {ink}'
+    s.shot('training-dark-1280')
+    page.set_viewport_size(dict(width=800, height=1500))
+    s.until(lambda: fits(page), '800 pixels, dark')
+    time.sleep(.8)
+    s.shot('training-dark-800')
+    command(page, 'apputils:change-theme', dict(theme='JupyterLab Light'))
+    page.set_viewport_size(dict(width=1280, height=1000))
+    time.sleep(1)
 
 def saved_test(s, folder):
     "A saved page: offline, on a telephone, dark"
     page, address = s.page, (folder/'Training_run.html').resolve().as_uri()
     for width, scheme in ((1280, 'light'), (390, 'dark'), (390, 'light')):
-        page.emulate_media(color_scheme=scheme); page.set_viewport_size(dict(width=width, height=1000 if width > 400 else 2600)); page.goto(address)
-        s.until(lambda: points(page) > 3 and fits(page), f'the saved page at {width} pixels, {scheme}'); time.sleep(.8); s.shot(f'saved-{scheme}-{width}')
-        tops = page.evaluate('() => [...document.querySelectorAll(".eva-cell")].filter(c => !c.hidden).map(c => Math.round(c.getBoundingClientRect().left))'); assert width > 400 or len(set(tops)) == 1, 'more than one column on a telephone'
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(dict(width=width, height=1000 if width > 400 else 2600))
+        page.goto(address)
+        s.until(lambda: points(page) > 3 and fits(page), f'the saved page at {width} pixels, {scheme}')
+        time.sleep(.8)
+        s.shot(f'saved-{scheme}-{width}')
+        tops = page.evaluate('() => [...document.querySelectorAll(".eva-cell")].filter(c => !c.hidden).map(c => Math.round(c.getBoundingClientRect().left))')
+        assert width > 400 or len(set(tops)) == 1, 'more than one column on a telephone'
     page.emulate_media(color_scheme='light'); page.set_viewport_size(dict(width=1280, height=1000))
 
 def watch_test(s, at, folder):
@@ -300,7 +367,8 @@ def watch_test(s, at, folder):
     page = s.page
     (folder/'train.py').write_text("from toy import *\nt = toy_trainer('other', max_steps=1500)\nask = Path('ask')\nfor r in t:\n    time.sleep(.02)\n    if not ask.exists(): continue\n    ask.unlink()\n    t.set_learning_rate(1e-3)\n    t.pause()\n    threading.Timer(4, t.unpause).start()\n")
     write_notebook(folder/'watch.ipynb', "from eva_dit.dashboard import *\nwatch('other')")
-    open_notebook(page, at('watch.ipynb')); s.until(lambda: phase(page) == 'waiting', 'watch: a run that is not there yet is waited for', 60)
+    open_notebook(page, at('watch.ipynb'))
+    s.until(lambda: phase(page) == 'waiting', 'watch: a run that is not there yet is waited for', 60)
     with open(folder/'train.log', 'w') as log: other = subprocess.Popen([sys.executable, 'train.py'], cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, 'PYTHONPATH': str(root)})
     try:
         s.until(lambda: points(page) > 2, 'another process trains: its curves are there', 60)
@@ -308,17 +376,29 @@ def watch_test(s, at, folder):
         s.until(lambda: points(page) > n + 2, 'they move')
         assert points(page, 'eva', 'ridge') == 2, 'a watched run does not show what the baselines reach from the start'
         s.until(lambda: phase(page) == 'live', 'it is said to be live', 20)       # it may be evaluating just now
-        (folder/'ask').touch(); s.until(lambda: phase(page) == 'paused', 'somebody pauses it, there: the line says so here')
+        (folder/'ask').touch()
+        s.until(lambda: phase(page) == 'paused', 'somebody pauses it, there: the line says so here')
         s.until(lambda: phase(page) == 'live' and {'↕', '‖', '▷'} <= marks(page), 'and when it goes on, pause and learning rate stand as marks on the curves')
         s.shot('watch')
         with server([sys.executable, '-c', 'from eva_dit.dashboard import eva_dit_watch; eva_dit_watch("other")'], folder) as address:
-            outside = []; page.on('response', lambda r: r.url.startswith('http') and '127.0.0.1' not in r.url and outside.append(r.url))
+            outside = []
+            page.on('response', lambda r: r.url.startswith('http') and '127.0.0.1' not in r.url and outside.append(r.url))
             page.on('requestfailed', lambda r: 'csp' not in (r.failure or '') and '127.0.0.1' not in r.url and outside.append(f'{r.url}: {r.failure}'))
-            page.goto(address, timeout=120_000, wait_until='commit'); s.until(lambda: points(page) > 2, 'eva_dit_watch: the same view as a web page, behind a token', 120)
-            n = points(page); s.until(lambda: points(page) > n + 2, 'and it moves'); s.until(lambda: fits(page), 'it fits'); s.shot('voila')
+            page.goto(address, timeout=120_000, wait_until='commit')
+            s.until(lambda: points(page) > 2, 'eva_dit_watch: the same view as a web page, behind a token', 120)
+            n = points(page)
+            s.until(lambda: points(page) > n + 2, 'and it moves')
+            s.until(lambda: fits(page), 'it fits')
+            s.shot('voila')
             page.emulate_media(color_scheme='dark'); time.sleep(2); s.shot('voila-dark')
-            paper, label = page.evaluate('() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector(".eva-smoothing .widget-label")).color]'); assert max(map(int, re.findall(r'\d+', paper)[:3])) < 60 and min(map(int, re.findall(r'\d+', label)[:3])) > 180, f'a dark browser, and the page is {paper}, its labels {label}'
-            page.emulate_media(color_scheme='light'); page.set_viewport_size(dict(width=390, height=1600)); s.until(lambda: fits(page), '390 pixels'); time.sleep(1); s.shot('voila-390'); page.set_viewport_size(dict(width=1280, height=1000))
+            paper, label = page.evaluate('() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector(".eva-smoothing .widget-label")).color]')
+            assert max(map(int, re.findall(r'\d+', paper)[:3])) < 60 and min(map(int, re.findall(r'\d+', label)[:3])) > 180, f'a dark browser, and the page is {paper}, its labels {label}'
+            page.emulate_media(color_scheme='light')
+            page.set_viewport_size(dict(width=390, height=1600))
+            s.until(lambda: fits(page), '390 pixels')
+            time.sleep(1)
+            s.shot('voila-390')
+            page.set_viewport_size(dict(width=1280, height=1000))
             assert not outside, f'the page asked for {outside}'; s.ok('nothing is loaded from elsewhere')
     finally: end(other)
 
@@ -330,24 +410,40 @@ def views_test(s, at, folder):
     open_notebook(page, at('views.ipynb'))
     s.until(lambda: points(page) > 5, 'compare: two runs', 90); assert 'learning_rate' in outputs(page)
     shown = lambda: page.evaluate(f'() => {plot % "loss"}.data.filter(t => t.x.length && !t.fill).map(t => t.name)')
-    assert shown() == ['a', 'b']; page.locator('.eva-chart > .eva-sub button').first.click(); s.until(lambda: shown() == ['b'], 'a click on a name hides the run'); s.shot('compare')
+    assert shown() == ['a', 'b']
+    page.locator('.eva-chart > .eva-sub button').first.click()
+    s.until(lambda: shown() == ['b'], 'a click on a name hides the run')
+    s.shot('compare')
     page.locator('.eva-chart > .eva-sub button').first.click(); page.mouse.move(5, 300)
-    page.wait_for_selector('.eva-maps .eva-mark', state='attached', timeout=60_000); s.ok('inspector: the pictures are there')
-    page.locator('.eva-maps').scroll_into_view_if_needed(); box = page.locator('.eva-maps .eva-pic').first.bounding_box(); corner = box['x'] + box['width']*.9, box['y'] + box['height']*.1
-    page.mouse.move(*corner); s.until(lambda: 'row 0, column 7' in page.inner_text('.eva-maps'), 'pointing at a place shows it in all pictures')
-    page.mouse.click(*corner); page.mouse.move(5, 300); s.until(lambda: 'from (0, 7), block' in page.inner_text('.eva-maps'), 'a click shows where that place looks'); s.shot('inspector')
+    page.wait_for_selector('.eva-maps .eva-mark', state='attached', timeout=60_000)
+    s.ok('inspector: the pictures are there')
+    page.locator('.eva-maps').scroll_into_view_if_needed()
+    box = page.locator('.eva-maps .eva-pic').first.bounding_box()
+    corner = box['x'] + box['width']*.9, box['y'] + box['height']*.1
+    page.mouse.move(*corner)
+    s.until(lambda: 'row 0, column 7' in page.inner_text('.eva-maps'), 'pointing at a place shows it in all pictures')
+    page.mouse.click(*corner)
+    page.mouse.move(5, 300)
+    s.until(lambda: 'from (0, 7), block' in page.inner_text('.eva-maps'), 'a click shows where that place looks')
+    s.shot('inspector')
     key = lambda: page.inner_text('.eva-words'); before = key()
-    page.locator('.eva-gallery .eva-thumb').nth(2).click(); s.until(lambda: key() != before and page.locator('.eva-gallery .eva-chosen').count() == 1, 'another image is chosen')
+    page.locator('.eva-gallery .eva-thumb').nth(2).click()
+    s.until(lambda: key() != before and page.locator('.eva-gallery .eva-chosen').count() == 1, 'another image is chosen')
     total = lambda: page.evaluate(f'() => [...({plot % "parts"}?.data?.[0].x || [])].reduce((a, b) => a + b, 0)')
     page.locator('.eva-layers').scroll_into_view_if_needed(); s.until(total, 'explorer: it draws'); n = total()
-    page.locator('.eva-layers .noUi-handle').focus(); page.keyboard.press('ArrowRight'); s.until(lambda: total() > n, 'a slider moves, and the numbers follow'); time.sleep(1); s.shot('explorer')
+    page.locator('.eva-layers .noUi-handle').focus()
+    page.keyboard.press('ArrowRight')
+    s.until(lambda: total() > n, 'a slider moves, and the numbers follow')
+    time.sleep(1)
+    s.shot('explorer')
 
 def notebook7_test(s, at, folder):
     "The dashboard in Jupyter Notebook 7: it draws, moves, and fits"
     page = s.page
     write_notebook(folder/'seven.ipynb', "from toy import *\nTrainingDashboard(toy_trainer('seven'))")
     with notebook7(folder) as seven:
-        open_notebook(page, seven('seven.ipynb')); s.until(lambda: phase(page) == 'idle', 'Notebook 7: the dashboard shows itself', 90)
+        open_notebook(page, seven('seven.ipynb'))
+        s.until(lambda: phase(page) == 'idle', 'Notebook 7: the dashboard shows itself', 90)
         s.errors.clear()                                                       # Notebook 7 has one of its own while it starts
         page.click('.eva-start'); s.until(lambda: points(page) >= 4, 'Start: curves appear')
         n = points(page); s.until(lambda: points(page) > n + 3 and fits(page), 'they move, and every panel fits')
@@ -387,7 +483,11 @@ def speed_test(s, at, folder):
     "What somebody waits for, and what it costs. Only on a quiet machine do these numbers mean anything"
     page = s.page
     write_notebook(folder/'speed.ipynb', timed, 'd = TrainingDashboard(trainer)\nd.rate.value = 4.\nd.start()\nd')
-    open_notebook(page, at('speed.ipynb'), run=False); run_cell(page, 0); time.sleep(15); run_cell(page, 1); start = time.time()
+    open_notebook(page, at('speed.ipynb'), run=False)
+    run_cell(page, 0)
+    time.sleep(15)
+    run_cell(page, 1)
+    start = time.time()
     while drawn(page) < 6: time.sleep(.02)
     print(f'first draw after {time.time() - start:.1f} s (should be under 2)')
     number = lambda: int(page.get_attribute('.eva-chart', 'data-drawn') or 0)

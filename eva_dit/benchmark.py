@@ -100,14 +100,16 @@ def table(found # rows, an iterable: each is printed as it comes
 def measure(only:str='', # groups whose names contain this; all if empty
             device='cpu', # where to measure
             quick:bool=False # small and short: is everything in place?
-           ): # yields rows
+           ): # an iterator of rows
     "The rows of all registered functions, one after the other"
     chosen = {g: fs for g, fs in registry.items() if only in g}
     if not chosen: raise UserError(f'No group of rows is called {only!r}; there are: {", ".join(registry)}.')
-    for group, functions in chosen.items():
-        for f in functions:
-            try: yield from f(torch.device(device), quick)
-            except Skip as e: yield Row(f'{group}: {f.__name__.replace("_", " ")}', note=f'not measured: {e}')
+    def rows():
+        for group, functions in chosen.items():
+            for f in functions:
+                try: yield from f(torch.device(device), quick)
+                except Skip as e: yield Row(f'{group}: {f.__name__.replace("_", " ")}', note=f'not measured: {e}')
+    return rows()
 
 # %% ../nbs/71_benchmark.ipynb #3a1e4639
 def interleaved(*functions, # without arguments, to be compared
@@ -442,8 +444,9 @@ def eva_dit_benchmark(
     at = pick_device(device)
     where = f'{platform.machine()} CPU, {torch.get_num_threads()} threads'
     if at.type == 'cuda': where = torch.cuda.get_device_name(at)
+    measured = measure(rows, at, quick)
     print(f'{where}; torch {torch.__version__}, Python {platform.python_version()}', '(not for quoting)'*quick)
-    found = table(measure(rows, at, quick))
+    found = table(measured)
     missed = [r for r in found if r.met is False]
     print(f'\n{len(found)} rows; of {sum(r.met is not None for r in found)} goals, {len(missed)} missed.')
     about = dict(device=where, torch=torch.__version__, quick=quick, when=time.strftime('%Y-%m-%d'))

@@ -229,7 +229,7 @@ def smooth(y:np.ndarray, # (n,); what is not finite is stepped over
 def trace(id:str, # names its arrays: `id:x`, `id:y` and `id:z`
           name:str, # what people read
           color:str='#0072B2', # #rrggbb; lighter on a dark page
-          **style # legend, width, dash, mode, size, opacity, type, hover, across, right: see chart.js
+          **style # legend, width, dash, mode, size, opacity, type, hover, across, right: see panel.js
          )->dict:
     "A curve, or a map"
     style.setdefault('hover', '%{y:.4g}')
@@ -238,7 +238,7 @@ def trace(id:str, # names its arrays: `id:x`, `id:y` and `id:z`
 def panel(name:str, # short, of letters
           title:str, # above it
           *traces, # of `trace`
-          **style # note, x, xrange, range, words, linked, zero, reversed, empty: see chart.js
+          **style # note, x, xrange, range, words, linked, zero, reversed, empty: see panel.js
          )->dict:
     "A pair of axes; those that are linked show the same steps"
     return dict(name=name, title=title, traces=list(traces), **style)
@@ -255,7 +255,8 @@ def packed(a # numbers
     "As float32, the way they travel"
     return np.ascontiguousarray(a, np.float32).tobytes()
 
-script, style = static_text('status.js') + static_text('chart.js'), static_text('chart.css')
+script = ''.join(map(static_text, ('status.js', 'panel.js', 'chart.js')))
+style = static_text('chart.css')
 
 class Chart(anywidget.AnyWidget):
     "Panels of live curves, with a line above them that says what is going on"

@@ -28,6 +28,7 @@ from .charts import History, LogFollower
 from .core import UserError, command, write_json
 from .run_charts import (RunReader, checkpoint_marks, chips, event_marks, findings_of, latest, linear_optimum,
                                 mark, run_arrays, run_panels)
+from .runs import candidates
 from .training import Callback, Clip
 from .training_pictures import pictures_in
 from .views import View, control
@@ -174,13 +175,17 @@ class Background(Callback):
         finally: self.since = time.monotonic()
 
     def back(self, which): # best, last or a step
-        "Stop, go back to a checkpoint, and stand still there; takes as long as a step and loading"
+        "Stop, go back to a checkpoint, and stand still there; if it is gone, an error, and training goes on"
         trainer, config = self.trainer, self.trainer.config
-        if self.alive:                      # the checkpoint of the stop must not push out the chosen one
-            trainer.config = dataclasses.replace(config, keep_checkpoints=config.keep_checkpoints + 1)
-            trainer.stop()
-            self.thread.join()
-            trainer.config = config
+        trainer.config = dataclasses.replace(config, keep_checkpoints=1_000_000)    # no later one pushes it out
+        try:
+            try: candidates(trainer.folder, which)
+            except UserError as e:
+                raise UserError(f'newer checkpoints have taken the place of {which}; choose another one.') from e
+            if self.alive:
+                trainer.stop()
+                self.thread.join()
+        finally: trainer.config = config
         trainer.unpause()
         trainer.restore(which)
         for c in trainer.helpers:                           # whoever goes back by hand has a new chance

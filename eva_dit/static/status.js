@@ -2,7 +2,8 @@
 
 // Small tools
 const tell = (model, message) => { try { model.send(message) } catch { } };      // it throws when the kernel has gone
-const floats = v => v ? new Float32Array(v.buffer.slice(v.byteOffset, v.byteOffset + v.byteLength)) : new Float32Array();
+const copied = v => v.buffer.slice(v.byteOffset, v.byteOffset + v.byteLength);
+const floats = v => new Float32Array(v ? copied(v) : 0);
 function make(tag, name, text, parent) {
   const e = document.createElement(tag);
   if (name) e.className = name;
@@ -19,8 +20,9 @@ function statusLine(model, root) {
     root.hidden = !s.phase;
     if (!s.phase) return;
     const row = make('div', 'eva-row', undefined, root), share = s.total ? Math.min(1, s.step/s.total) : 0;
+    const step = `step ${count(s.step)}${s.total ? ` of ${count(s.total)}` : ''}`;
     make('span', `eva-phase eva-${s.phase}`, s.phase, row);
-    if (s.step !== undefined) make('span', 'eva-step', `step ${count(s.step)}${s.total ? ` of ${count(s.total)}` : ''}`, row);
+    if (s.step !== undefined) make('span', 'eva-step', step, row);
     make('span', 'eva-said', s.said || '', row).title = s.said || '';
     make('span', 'eva-age', '', row);
     const bar = make('div', 'eva-bar', undefined, root), fill = make('div', `eva-fill eva-${s.phase}`, undefined, bar);
@@ -40,9 +42,12 @@ function statusLine(model, root) {
     if (s.problem) {
       const p = make('div', 'eva-problem', undefined, top);
       make('b', '', s.problem, p);
-      if (s.trace) { const d = make('details', '', undefined, p); make('summary', '', 'trace', d); make('pre', '', s.trace, d) }
+      const details = s.trace && make('details', '', undefined, p);
+      if (details) { make('summary', '', 'trace', details); make('pre', '', s.trace, details) }
     }
-    for (const [kind, text] of s.notes || []) make('div', `eva-note eva-${kind}`, text, kind === 'finding' ? top : foot);
+    for (const [kind, text] of s.notes || []) {
+      make('div', `eva-note eva-${kind}`, text, kind === 'finding' ? top : foot);
+    }
   };
   return { draw, below };
 }
@@ -54,7 +59,10 @@ function pictures(model, cell) {
   let url;
   Object.assign(img, { alt: 'photograph, true tokens and generated tokens of held-out images' });
   Object.assign(slider, { type: 'range', min: 0, step: 1 });
-  const chosen = () => { const at = Number(slider.value), steps = model.get('steps'); return at === steps.length - 1 ? -1 : steps[at] };
+  const chosen = () => {                                  // -1 is the newest, also when more come
+    const at = Number(slider.value), steps = model.get('steps');
+    return at === steps.length - 1 ? -1 : steps[at];
+  };
   slider.oninput = () => { model.set('step', chosen()); model.save_changes() };
   return () => {
     const steps = model.get('steps'), step = model.get('step'), bytes = model.get('picture');

@@ -12,10 +12,11 @@ function render({ model, el }) {
   let grids = [];
   const size = () => model.get('grid');
   const put = (mark, [row, column]) => {
-    const [rows, columns] = size();
-    Object.assign(mark.style, { left: `${100*column/columns}%`, top: `${100*row/rows}%`, width: `${100/columns}%`, height: `${100/rows}%` });
+    const [rows, columns] = size(), percent = share => `${100*share}%`;
+    const place = { left: percent(column/columns), top: percent(row/rows) };
+    Object.assign(mark.style, place, { width: percent(1/columns), height: percent(1/rows) });
   };
-  const attention = () => {                                        // (N, N) of the chosen block and head; empty if not known
+  const attention = () => {                               // (N, N) of the chosen block and head; null if not known
     const v = model.get('attention');
     return v?.byteLength ? new Float32Array(v.buffer.slice(v.byteOffset, v.byteOffset + v.byteLength)) : null;
   };
@@ -24,7 +25,8 @@ function render({ model, el }) {
     canvas.hidden = !maps;
     if (!maps) return;
     Object.assign(canvas, { width: columns, height: rows });
-    const at = (row*columns + column)*n, mine = maps.subarray(at, at + n), most = Math.max(...mine, 1e-9), pixels = new ImageData(columns, rows);
+    const at = (row*columns + column)*n, mine = maps.subarray(at, at + n);
+    const most = Math.max(...mine, 1e-9), pixels = new ImageData(columns, rows);
     mine.forEach((a, i) => pixels.data.set([255, 176, 0, 225*a/most], 4*i));
     canvas.getContext('2d').putImageData(pixels, 0, 0);
   };
@@ -34,7 +36,8 @@ function render({ model, el }) {
       model.save_changes();
       [...el.children].forEach((c, k) => c.classList.toggle('eva-chosen', k === i));
     };
-    Object.assign(figure, { title: t.title, tabIndex: 0, onclick: pick, onkeydown: e => { if (e.key === 'Enter') pick() } });
+    const onkeydown = e => { if (e.key === 'Enter') pick() };
+    Object.assign(figure, { title: t.title, tabIndex: 0, onclick: pick, onkeydown });
     figure.classList.toggle('eva-chosen', i === model.get('chosen')[0]);
   };
   const grid = (t, box, note) => {
@@ -44,19 +47,23 @@ function render({ model, el }) {
     put(mark, model.get('chosen'));
     grids.push({ t, mark, cursor, note, canvas });
     const place = e => {
-      const b = box.getBoundingClientRect(), [rows, columns] = size(), cut = (x, n) => Math.min(n - 1, Math.max(0, Math.floor(x*n)));
+      const b = box.getBoundingClientRect(), [rows, columns] = size();
+      const cut = (x, n) => Math.min(n - 1, Math.max(0, Math.floor(x*n)));
       return [cut((e.clientY - b.top)/b.height, rows), cut((e.clientX - b.left)/b.width, columns)];
     };
     box.onmousemove = e => {
-      const p = place(e), maps = attention();
+      const p = place(e), [row, column] = p, maps = attention();
       for (const g of grids) {
         g.cursor.hidden = false;
         put(g.cursor, p);
         if (g.t.smooth) overlay(g.canvas, p, maps);
-        g.note.textContent = `row ${p[0]}, column ${p[1]}${g.t.values ? `: ${g.t.values[p[0]*size()[1] + p[1]].toFixed(3)}` : ''}`;
+        const value = g.t.values?.[row*size()[1] + column];
+        g.note.textContent = `row ${row}, column ${column}${value === undefined ? '' : `: ${value.toFixed(3)}`}`;
       }
     };
-    box.onmouseleave = () => { for (const g of grids) { g.cursor.hidden = g.canvas.hidden = true; g.note.textContent = g.t.note || '' } };
+    box.onmouseleave = () => {
+      for (const g of grids) { g.cursor.hidden = g.canvas.hidden = true; g.note.textContent = g.t.note || '' }
+    };
     box.onclick = e => {
       const p = place(e);
       for (const g of grids) put(g.mark, p);
@@ -69,8 +76,8 @@ function render({ model, el }) {
     el.replaceChildren();
     grids = [];
     model.get('tiles').forEach((t, i) => {
-      const figure = make('figure', gallery ? 'eva-thumb' : 'eva-tile'), box = make('div', 'eva-pic'), image = make('img', t.smooth ? '' : 'eva-pixels');
-      const note = make('figcaption', 'eva-below', t.note || '');
+      const figure = make('figure', gallery ? 'eva-thumb' : 'eva-tile'), box = make('div', 'eva-pic');
+      const image = make('img', t.smooth ? '' : 'eva-pixels'), note = make('figcaption', 'eva-below', t.note || '');
       Object.assign(image, { src: t.src, alt: t.title });
       box.append(image);
       if (!gallery) figure.append(make('figcaption', 'eva-name', t.title));
