@@ -454,6 +454,8 @@ def run_tests(names, folder, shots):
         except BaseException:
             s.shot('failed')
             print('the outputs of the notebook:\n' + outputs(page)[-2000:], file=sys.stderr)
+            print('the console of the page:\n' + '\n'.join(s.console[-10:]), file=sys.stderr)
+            print(f'errors in the page: {s.errors[:3]}', file=sys.stderr)
             raise
 
 

@@ -170,8 +170,10 @@ def drag(page, panel, a, b):
 class Steps:
     "Says what holds, and how long it took"
     def __init__(self, page, shots):
-        self.page, self.shots, self.last, self.errors = page, Path(shots), time.time(), []
+        self.page, self.shots, self.last = page, Path(shots), time.time()
+        self.errors, self.console = [], []                              # uncaught; everything that the console has
         page.on('pageerror', lambda e: self.errors.append(str(e)))
+        page.on('console', lambda m: self.console.append(f'{m.type}: {m.text}'))
 
     def ok(self, what):
         "Say that something holds"
