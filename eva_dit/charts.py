@@ -317,6 +317,7 @@ def limits_of(pairs, # (x, y) of each curve
         values = np.concatenate([p[k] for p in pairs] or [[]])
         values = values[np.isfinite(values)]
         ends += [values.min(), values.max()] if len(values) else [0., 1.]
+    if ends[0] == ends[1]: ends[:2] = ends[0] - 1, ends[1] + 1              # one step stands in the middle
     return (*ends[:2], *(fixed or ends[2:]))
 
 # %% ../nbs/60_charts.ipynb #9f7310f8
@@ -354,6 +355,7 @@ def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in 
         right_of, above = (x - x0)/max(x1 - x0, 1e-9), ((y - y0)/max(y1 - y0, 1e-9)).clip(0, 1)
         points = np.stack([left + right_of*(right - left), bottom - above*(bottom - top)], 1)
         points = points[np.isfinite(points).all(1)]
+        if len(points) == 1: draw.ellipse((*points[0] - 6, *points[0] + 6), t['color'])
         faint = t.get('opacity') is not None
         draw.line([tuple(point) for point in points], edge if faint else t['color'], 2 if faint else 4)
 

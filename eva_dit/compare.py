@@ -89,7 +89,8 @@ def styles(groups:list, # of `by_setting`
     dashes = 'solid', 'dash', 'dot'
     out = []
     for k, group in enumerate(groups):
-        name = names[group[0]] if len(group) == 1 else f'{names[group[0]]} and {len(group) - 1} more seeds'
+        name, more = names[group[0]], len(group) - 1
+        if more: name += f' and {more} more seed{"s"*(more > 1)}'
         out.append((name, colors[:7][k % 7], dashes[k//7 % 3]))
     return out
 

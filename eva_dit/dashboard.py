@@ -427,13 +427,17 @@ def eva_dit_watch(
     "The dashboard of a run as a page for this machine, without a notebook; Ctrl-C ends it"
     if importlib.util.find_spec('voila') is None:
         raise UserError("voila is not installed, which serves the page: pip install 'eva_dit[notebook]'.")
+    if port and answers(port): raise UserError(f'Port {port} is in use; give another --port, or none.')
     port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         token = voila_folder(run, folder, port, idle_minutes)
-        server = subprocess.Popen([sys.executable, '-m', 'voila', 'watch.ipynb'], cwd=folder, stderr=subprocess.DEVNULL)
+        log = Path(folder)/'voila.log'
+        with open(log, 'w') as said:
+            server = subprocess.Popen([sys.executable, '-m', 'voila', 'watch.ipynb'], cwd=folder, stderr=said)
         try:
             while server.poll() is None and not answers(port): time.sleep(.2)
             if server.poll() is None: print(f'http://127.0.0.1:{port}/?token={token}', flush=True)
             server.wait()
         finally: server.terminate()
-    if server.returncode: raise UserError(f'The server ended with status {server.returncode}; is port {port} in use?')
+        lines = log.read_text(encoding='utf8', errors='replace').strip().splitlines() or ['it said nothing']
+    if server.returncode: raise UserError(f'voila ended with status {server.returncode}: {lines[-1].strip()}')

@@ -48,7 +48,7 @@ def crop_boxes(width:int, # of the photograph, in pixels
                n:int, # how many
                seed:int # same seed, same crops
               )->list: # of (left, upper, side)
-    "Random squares from 64 pixels to the whole height or width, small ones as often as large ones"
+    "Random squares from 64 pixels to the whole height or width, with log-uniform sides"
     rng = np.random.default_rng(seed)
     sides = np.exp(rng.uniform(math.log(64), math.log(min(width, height)), n)).round().astype(int)
     return [(int(rng.integers(0, width - s + 1)), int(rng.integers(0, height - s + 1)), int(s)) for s in sides]
@@ -205,7 +205,7 @@ def demo(output_dir, # the folder for everything
     say(f'3/4  Training: nano, velocity output, {how}; pictures on the way are in {out}/run/pictures')
     ckpt = trained(out, progress, no_gate=no_gate, max_steps=max_steps, seed=seed)
 
-    say('4/4  Evaluation: held-out photographs, against honest baselines')
+    say('4/4  Evaluation: held-out photographs, against baselines')
     result = evaluate(ckpt, store, seed=seed, probe_samples=2, progress=progress)
     write_evaluation(result, out/'evaluation', ' '.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
     picture = noise_to_photograph(Checkpoint(out/'run'), store, widest_crops(store, held_out_crops, seed))

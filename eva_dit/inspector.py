@@ -204,7 +204,7 @@ def listen(self:EmbeddingInspector):
 
 # %% ../nbs/63_inspector.ipynb #0131f665
 @patch
-def turn_page(self:EmbeddingInspector, per:int=16):
+def turn_page(self:EmbeddingInspector, per:int=16): # thumbnails on a page
     "Thumbnails of a page, the first one chosen"
     idx = self.store.indices(self.split.value)
     self.mute = True
@@ -217,7 +217,7 @@ def turn_page(self:EmbeddingInspector, per:int=16):
     self.choose(self.shown[0])
 
 @patch
-def choose(self:EmbeddingInspector, i:int):
+def choose(self:EmbeddingInspector, i:int): # number of the image in the store
     "Another image"
     self.i = i
     self.refresh()
@@ -240,7 +240,7 @@ def refresh(self:EmbeddingInspector):
         self.show()
 
 @patch
-def renew(self:EmbeddingInspector, pause:float=3.):
+def renew(self:EmbeddingInspector, pause:float=3.): # seconds between two looks for a newer model
     "While somebody trains: look again when there is a newer model, at most every 20 s"
     seen, last = self.stamp(), time.monotonic()
     while not self.closed:
