@@ -44,10 +44,10 @@ def new_axes(title:str, # above the axes
 
 # %% ../nbs/01_pages.ipynb #ac9d0bf7
 def plain(text:str, # such as the name of a model
-          most:int=40 # letters
+          most:int=40 # letters, dots included
          )->str:
     "Short enough for a legend; a dollar sign in a name is no formula"
-    return (text if len(text) < most else text[:most - 2] + '...').replace('$', r'\$')
+    return (text if len(text) <= most else text[:most - 3] + '...').replace('$', r'\$')
 
 def label(name:str, # of the model; empty if there is only one
           what:str # a line shows
