@@ -312,7 +312,7 @@ def wrong_ceiling(found):
 
 
 def demo(folder, bare=None):
-    "The demo's DiT uses its conditioning and beats the trivial answers, and results.ipynb quotes what the command prints"
+    "The demo's DiT uses its conditioning and beats the trivial answers; results.ipynb quotes what the command prints"
     metrics = json.loads((Path(folder)/'evaluation/metrics.json').read_text(encoding='utf8'))
     centred, explained = metrics['eva_similarity_centred'], metrics['explained_variance']['ridge']
     ours, trivial = ('dit_ode', 'dit_one_step'), ('mean_token', 'shuffled')

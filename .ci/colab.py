@@ -27,8 +27,9 @@ def settings():
 def link(path, cfg):
     "The line under the description of a notebook"
     place = path.relative_to(root).as_posix()
-    badge = '![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)'
-    return f'[{badge}](https://colab.research.google.com/github/{cfg["user"]}/{cfg["repo"]}/blob/{cfg["branch"]}/{place})'
+    colab = 'https://colab.research.google.com'
+    badge = f'![Open in Colab]({colab}/assets/colab-badge.svg)'
+    return f'[{badge}]({colab}/github/{cfg["user"]}/{cfg["repo"]}/blob/{cfg["branch"]}/{place})'
 
 
 def setup(path, cfg):

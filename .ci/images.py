@@ -21,8 +21,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 from PIL import Image
 
-import browser
 from notebooks import root
+from servers import chromium, lab, open_notebook, write_notebook
+from steps import records
 
 pale, norm, mix, ada = '#eef3fb', '#fdf1dc', '#e3f1e3', '#f5e3ee'       # linear, norms, mixing, what depends on time
 ink, faint = '#333333', '#999999'
@@ -153,7 +154,7 @@ def noise_to_photograph(target, demo):
 
 def report(target, demo):
     "The first page of the demo's report"
-    with browser.chromium(1000, 1800) as page:
+    with chromium(1000, 1800) as page:
         page.goto((demo/'evaluation/report.html').resolve().as_uri())
         page.wait_for_selector('h1')
         page.wait_for_timeout(1500)
@@ -170,9 +171,9 @@ def dashboard(target, demo):
     "A dashboard after eight evaluations of a run that goes on"
     with tempfile.TemporaryDirectory() as folder:
         folder, store = Path(folder), str((demo/'embeddings').resolve())
-        browser.write_notebook(folder/'train.ipynb', imports, train.format(store=store))
-        with browser.lab(folder) as at, browser.chromium(1280, 1400) as page:
-            browser.open_notebook(page, at('train.ipynb'))
+        write_notebook(folder/'train.ipynb', imports, train.format(store=store))
+        with lab(folder) as at, chromium(1280, 1400) as page:
+            open_notebook(page, at('train.ipynb'))
             page.wait_for_selector('.eva-start', timeout=120_000)
             page.click('.eva-start')
             wait_for_evaluations(folder/'run', 8)
@@ -184,7 +185,7 @@ def dashboard(target, demo):
 def wait_for_evaluations(run, n, seconds=900):
     "Wait until the log of a run has n evaluations"
     end = time.time() + seconds
-    while sum('eva_similarity' in record for record in browser.records(run)) < n:
+    while sum('eva_similarity' in record for record in records(run)) < n:
         if time.time() > end: raise TimeoutError(f'{run} has not been evaluated {n} times within {seconds} s')
         time.sleep(.5)
 

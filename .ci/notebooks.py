@@ -1,4 +1,4 @@
-"What the other scripts here know about notebooks: their cells, their flags, and whether a saved output is older than its code"
+"What the other scripts here know about notebooks: their cells, their flags, and which outputs are older than code"
 import base64
 import hashlib
 import io
@@ -79,8 +79,9 @@ def stale(nb):
         then = cell['metadata'].get('ran')
         if 'nbdev_export()' in source(cell) or 'notest' in directives(cell): continue
         if flag(cell) and not cell['outputs']: continue              # nothing was saved that could be old
+        changed = 'has changed since it ran'
         if then is None: yield cell, 'was never run by .ci/execute'
-        elif then != now: yield cell, 'has changed since it ran' if flag(cell) else 'or an export cell above it has changed since it ran'
+        elif then != now: yield cell, changed if flag(cell) else f'or an export cell above it {changed}'
 
 
 def title(cell):

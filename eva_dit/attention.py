@@ -67,7 +67,7 @@ class Attention(nn.Module):
         if qk_norm == 'layer': self.q_norm, self.k_norm = nn.LayerNorm(heads*P, 1e-5), nn.LayerNorm(kv_heads*P, 1e-5)
 
     def project(self, y, context=None, rope_q=None, rope_k=None)->tuple:
-        "Queries (B, H, N, P), keys and values (B, K, M, P), normalized and turned"
+        "From what `forward` takes: queries (B, H, N, P), keys and values (B, K, M, P), normalized and turned"
         q = self.q(y)                                                                           # (B, N, H*P)
         k, v = self.kv(y if context is None else context).chunk(2, -1)                          # (B, M, K*P)
         if self.qk_norm == 'layer': q, k = self.q_norm(q), self.k_norm(k)

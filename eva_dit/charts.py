@@ -4,14 +4,13 @@
 
 # %% auto #0
 __all__ = ['vectors', 'script', 'style', 'ink', 'soft', 'edge', 'font', 'LogFollower', 'number', 'History', 'bucket', 'extremes',
-           'decimate', 'means', 'smooth', 'trace', 'panel', 'plotly_bundle', 'packed', 'Chart', 'limits_of',
-           'bundle_of', 'present', 'write_page']
+           'decimate', 'means', 'smooth', 'trace', 'panel', 'packed', 'Chart', 'limits_of', 'bundle_of', 'present',
+           'write_page']
 
 # %% ../nbs/60_charts.ipynb #5b9bd9cc
 import base64
 import contextlib
 import functools
-import gzip
 import io
 import itertools
 import json
@@ -25,9 +24,9 @@ import numpy as np
 import traitlets
 from fastcore.basics import patch
 from IPython.display import display
-from PIL import Image as Picture, ImageDraw, ImageFont
+from PIL import Image as Picture, ImageDraw, ImageFont, ImageOps
 from .core import UserError, whole_file
-from .pages import data_uri, rendered, static_text
+from .pages import data_uri, plotly_bundle, rendered, static_text
 from .pictures import heat
 from .runs import record_of
 
@@ -243,12 +242,6 @@ def panel(name:str, # short, of letters
     "A pair of axes; those that are linked show the same steps"
     return dict(name=name, title=title, traces=list(traces), **style)
 
-@functools.cache
-def plotly_bundle()->bytes: # gzip
-    "plotly.js, as a page gets it"
-    from plotly.offline import get_plotlyjs
-    return gzip.compress(get_plotlyjs().encode(), 3)
-
 # %% ../nbs/60_charts.ipynb #e96e09a3
 def packed(a # numbers
           )->bytes:
@@ -277,13 +270,24 @@ class Chart(anywidget.AnyWidget):
                 ):
         super().__init__(spec=dict(panels=list(panels), legend=list(legend)))
         self.view, self.drawn, self.sent = None, 0, 0.      # first and last step that the reader has zoomed to
+        self.opened = math.inf                              # when a page was opened that has not said anything yet
         self.on_msg(self.heard)
 
     def heard(self, widget, content:dict, buffers):
         "What a page has to say"
+        self.opened = math.inf
         if content.get('need') == 'plotly': self.send(dict(plotly=True), [plotly_bundle()])
         if 'drawn' in content: self.drawn = content['drawn']
         if 'view' in content: self.view = tuple(content['view']) if content['view'] else None
+
+    def get_state(self, key=None, drop_defaults=False):
+        "As of any widget; a page that opens asks for all of it"
+        if key is None: self.opened = time.monotonic()
+        return super().get_state(key, drop_defaults)
+
+    def offer(self):
+        "Send plotly unasked to a page that has been silent for 4 s: JupyterLab may lose what a page says after a reload"
+        if time.monotonic() - self.opened > 4: self.heard(self, dict(need='plotly'), [])
 
     @property
     def busy(self)->bool: # for at most 5 s: a page that was closed never answers
@@ -323,15 +327,18 @@ def limits_of(pairs, # (x, y) of each curve
 # %% ../nbs/60_charts.ipynb #9f7310f8
 @patch
 def still(self:Chart, width:int=1100)->bytes: # PNG
-    "The curves as a picture; drawn twice as large, so that lines become smooth"
-    panels = self.spec['panels']
-    each, rows = 2*width//3, math.ceil(len(panels)/3)
-    image = Picture.new('RGB', (2*width, 380*rows + 16), 'white')
-    for k, p in enumerate(panels):
+    "Pictures and curves as one picture; drawn twice as large, so that lines become smooth"
+    panels, each = self.spec['panels'], 2*width//3
+    places = [k for k in range(len(panels) + 2) if k not in (0, 3)] if self.picture else range(len(panels))
+    image = Picture.new('RGB', (2*width, 380*(max(places)//3 + 1) + 16), 'white')
+    for k, p in zip(places, panels):
         left, top = each*(k % 3), 380*(k//3)
         draw_panel(self, image, p, (left + 88, top + 68, left + each - 28, top + 332))
+    if self.picture:
+        seen = Picture.open(io.BytesIO(self.picture)).convert('RGB')
+        image.paste(ImageOps.contain(seen, (each - 40, 740)), (10, 10))
     out = io.BytesIO()
-    image.reduce(2).quantize(128).save(out, 'PNG', optimize=True)
+    image.reduce(2).quantize(256).save(out, 'PNG', optimize=True)
     return out.getvalue()
 
 def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in pixels

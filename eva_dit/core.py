@@ -258,11 +258,12 @@ def require_hub(what:str, # what is wanted, for the message
                ):
     "A `UserError` if the Hugging Face Hub does not answer"
     url = urlparse(os.environ.get('HF_ENDPOINT', 'https://huggingface.co'))
+    port = url.port or (80 if url.scheme == 'http' else 443)
     offline = os.environ.get('HF_HUB_OFFLINE', '').lower() in ('1', 'true', 'yes', 'on')
     if getproxies().get(url.scheme) and not offline: return                # behind a proxy a direct knock says nothing
     try:
         if offline: raise OSError('HF_HUB_OFFLINE is set')
-        socket.create_connection((url.hostname, url.port or 443), timeout).close()
+        socket.create_connection((url.hostname, port), timeout).close()
     except OSError as e:
         raise UserError(f'{what} is not on this machine and {url.hostname} cannot be reached ({e}); {way_out}.') from e
 

@@ -71,8 +71,8 @@ def own_device()->str: # None if nothing says so
 @command
 def eva_dit_extract(
     *,
- # folder of images (captions in .txt files beside them, or in metadata.csv, .jsonl or .parquet), of WebDataset archives
-    # or of tables (.parquet, .csv, .jsonl); one such file; a pattern; or owner/name of a data set on the Hub
+    # folder of images (captions in .txt files beside them, or in metadata.csv, .jsonl or .parquet), of WebDataset
+    # archives or of tables (.parquet, .csv, .jsonl); one such file; a pattern; or owner/name of a data set on the Hub
     input_dir:str=None,
     output_dir:str=None, # folder for the embedding store
     batch_size:int=32, # images at a time

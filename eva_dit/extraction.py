@@ -392,7 +392,8 @@ def summary(store:EmbeddingStore)->str: # of an extraction
                      f'{sum(m["ignored"].values()):,}; captions {m["captions"]:,} ({read})')
         if m['ignored']: lines.append('  ignored: ' + ', '.join(f'{n:,} {kind}' for kind, n in m['ignored'].items()))
         if m['leaks']:
-            lines.append(f'  A LEAK: {m["leaks"]:,} held-out images are in training, too, byte for byte: --group_by')
+            lines.append(f'  A LEAK: {m["leaks"]:,} held-out images are in training, too, byte for byte; put copies '
+                         'into one group with --group_by')
     if m.get('rejected'):
         why = sorted(m.get('rejected_why', {}).items(), key=lambda x: -x[1])[:5]
         lines.append(f'  rejected: {", ".join(f"{n:,} {reason}" for reason, n in why)}; see rejected.csv')

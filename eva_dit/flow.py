@@ -102,7 +102,7 @@ predictions = 'velocity', 'sample', 'noise'
 
 @dataclass
 class Flow:
-    "Rectified flow: what the network's output means, which times are trained, and the loss"
+    "Rectified flow: what the output means, which times are trained, the loss; `t` is (B,), all else (B, N, E)"
     prediction: str = 'velocity'                # what the network puts out: 'velocity', 'sample' or 'noise'
     time_shift: float = 3.                      # `a` of `shift_time`, for training times
     time_distribution: str = 'logit_normal'     # or 'uniform'

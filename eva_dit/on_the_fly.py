@@ -98,16 +98,19 @@ def load(self:OnTheFly,
         )->list: # tensors for both towers
     "Decode an image; the next one of its split, with a warning, if it cannot be read"
     sizes, split, n = (self.eva.image_size, self.clip.image_size), self.samples[i]['split'], len(self.samples)
-    for j in range(100):
+    tried = 0
+    for j in range(n):
         s = self.samples[(i + j) % n]
         if s['split'] != split: continue
+        if tried == 100: break
+        tried += 1
         tensors = load_image(self.source.paths[s['key']], sizes)
         if not isinstance(tensors, str): return tensors
         if s['key'] not in self.rejected:
             self.rejected[s['key']] = tensors
             warnings.warn(f'{s["key"]} cannot be read ({tensors}); the next image takes its place.', stacklevel=2)
-    raise UserError(f'{self.samples[i]["key"]} and the 99 images after it cannot be read; see to the files in '
-                    f'{self.folder}.')
+    raise UserError(f'{self.samples[i]["key"]} and the {tried - 1} images of its split after it cannot be read; see '
+                    f'to the files in {self.folder}.')
 
 @patch
 def decoding(self:OnTheFly, indices)->list: # futures of tensors for both towers

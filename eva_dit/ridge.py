@@ -67,8 +67,7 @@ def fit_ridge(store:EmbeddingStore, # where the tokens are
               progress:bool=False, # show a bar
               indices:Tensor=None # samples to fit on; the training split, if None
              )->tuple: # weights (C + 1, E) float32, and the strength that was chosen
-    "Ridge regression from CLIP to EVA tokens on the training split, its strength chosen on a fifth of the training "
-    "groups"
+    "Ridge regression from CLIP to EVA tokens on the training split, its strength chosen on a fifth of the groups"
     idx = store.indices('train') if indices is None else indices
     aside = set_aside(store.samples, idx)
     fit, check = RidgeSums(), RidgeSums()

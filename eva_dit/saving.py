@@ -174,6 +174,7 @@ def _dit_config(fields, file):
 def _filled(model, about, weights):
     "Somebody's model, with around it what its folder says, and its weights"
     dims, options = {k: about.get(k) for k in ('eva_dim', 'clip_dim', 'grid')}, {}
+    if dims['grid']: dims['grid'] = tuple(dims['grid'])                        # JSON has no tuples
     if isinstance(model, str): model, options = named(model, about.get('args'), cls=about.get('cls'), **dims)
     adapt = about.get('adapt') or options.get('adapt')
     model = wrapped(model, adapt=adapt, gate=bool(about.get('gate')), aligned=bool(about.get('aligned')), **dims)

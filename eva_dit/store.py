@@ -219,8 +219,7 @@ def write_manifest(folder, # of the store
                    more=None, # function of the store as it will be: what else its manifest says, such as `files`
                    **about # what else to record, such as source
                   )->dict: # the manifest
-    "Add up the statistics of all shards, write `statistics.safetensors` and then `manifest.json`: the store is "
-    "finished"
+    "Add up all shards, write `statistics.safetensors` and then `manifest.json`: the store is finished"
     folder = Path(folder)
     if not (isinstance(grid, (tuple, list)) and len(grid) == 2):
         raise UserError(f'grid is {grid!r}, but must be the pair of rows and columns, such as (16, 16).')

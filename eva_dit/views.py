@@ -149,6 +149,7 @@ def tick(self:View):
         try: self.poll()
         except OSError as e: self.problem = f'The log cannot be read just now ({e}); trying again.'
         if self.now() != self.drawn and not self.chart.busy: self.redraw()
+        self.chart.offer()
         if time.monotonic() - self.told > 1: self.tell()
 
 # %% ../nbs/60b_views.ipynb #93c867e3

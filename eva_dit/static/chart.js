@@ -15,7 +15,9 @@ async function unpacked(zipped) {
 
 function fetchPlotly(model) {
   const heard = (message, buffers) => {
-    if (message.plotly && !shared.got) { shared.got = true; unpacked(buffers[0]).then(shared.resolve) }
+    if (!message.plotly || shared.got) return;
+    shared.got = true;
+    unpacked(buffers[0]).then(shared.resolve).catch(e => { shared.got = false; console.error(e) });
   };
   const ask = () => {
     if (shared.got || performance.now() - shared.asked < 2500) return;

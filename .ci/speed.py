@@ -1,0 +1,44 @@
+"How soon a dashboard is drawn, how often, and what that costs: python .ci/browser.py speed"
+import json
+import time
+
+from servers import open_notebook, run_cell, run_in_kernel, write_notebook
+from steps import drawn, redraws
+
+timed = '''
+from eva_dit.dashboard import *
+from toy import *
+trainer = toy_trainer('fast', max_steps=100_000, batch_size=16, eval_every=500, log_every=1)
+pictures = time_pictures(trainer)
+'''
+show_timed = '''
+d = TrainingDashboard(trainer)
+d.rate.value = 4.
+d.start()
+d
+'''
+
+
+def speed_test(s, at, folder):
+    "What somebody waits for, and what it costs. Only on a quiet machine do these numbers mean anything"
+    page, result = s.page, folder/'speed.json'
+    write_notebook(folder/'speed.ipynb', timed, show_timed)
+    open_notebook(page, at('speed.ipynb'), run=False)
+    run_cell(page, 0)
+    time.sleep(15)
+    run_cell(page, 1)
+    begun = time.time()
+    while drawn(page) < 6: time.sleep(.02)
+    print(f'first draw after {time.time() - begun:.1f} s (should be under 2)')
+    time.sleep(5)
+    n, begun = redraws(page), time.time()
+    time.sleep(20)
+    print(f'{(redraws(page) - n)/(time.time() - begun):.1f} redraws a second (4 are asked for)')
+    run_in_kernel(page, "measure_soon(d, pictures, 'speed.json')")
+    s.until(result.exists, 'steps a second were compared, with and without drawing', 160)
+    found = json.loads(result.read_text())
+    assert found['threads'] == 1, f'torch takes {found["threads"]} threads, and with them the core of the browser'
+    low, _, middle, _, high = found['training']
+    print(f'drawing takes {middle:.1%} of the training (from {low:.1%} to {high:.1%}; should be under 2 %)')
+    print(f'the drawing thread takes {found["processor"]:.1%} of a core (should be under 2 %)')
+    print(f'pictures took {found["pictures"]:.1%} of the time since the start')

@@ -1,0 +1,127 @@
+"A training that takes seconds, for the notebooks of browser.py, which copies this file beside them"
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from PIL import Image
+from skimage import data
+
+from eva_dit.pictures import Readout, to_patches
+from eva_dit.store import EmbeddingStore, add_small_file, write_manifest, write_shard
+from eva_dit.train import TrainConfig, Trainer
+from eva_dit.training_pictures import Pictures
+
+torch.set_num_threads(1)                            # in each thread of the kernel; the browser has a core of its own
+photos = 'astronaut', 'chelsea', 'clock', 'retina', 'brick', 'coffee', 'rocket', 'camera'
+
+
+def crops(name, n, seed=0):
+    "Random squares of a photograph, (n, 64, 64, 3)"
+    photo, rng = Image.fromarray(getattr(data, name)()).convert('RGB'), np.random.default_rng(seed)
+    found = []
+    for side in rng.integers(140, min(photo.size), n).tolist():
+        x, y = (int(rng.integers(0, size - side + 1)) for size in photo.size)
+        found.append(np.array(photo.resize((64, 64), Image.Resampling.BICUBIC, box=(x, y, x + side, y + side))))
+    return torch.from_numpy(np.stack(found))
+
+
+def towers(pictures):
+    "Tokens of 8 x 8 patches by two random functions, one of which sees less than the other"
+    pixels, g = to_patches(pictures, (8, 8)) - .5, torch.Generator().manual_seed(0)        # (n, 64, 192)
+    eva = torch.tanh(2*pixels @ torch.randn(192, 64, generator=g)/192**.5)                 # (n, 64, 64)
+    means = pixels.view(-1, 64, 64, 3).mean(2)                                             # (n, 64, 3)
+    return eva, torch.tanh(4*means @ torch.randn(3, 24, generator=g))                      # and (n, 64, 24)
+
+
+def toy_store(folder, each=40):
+    "Tokens, thumbnails and a read-out of photographs; the last three are held out"
+    if (Path(folder)/'manifest.json').exists(): return EmbeddingStore(folder)
+    pictures = torch.cat([crops(name, each, k) for k, name in enumerate(photos)])
+    eva, clip = towers(pictures)
+    samples = [dict(key=f'{name}-{i:02}', caption=name, group=name, split='held_out' if k > 4 else 'train')
+               for k, name in enumerate(photos) for i in range(each)]
+    write_shard(folder, 0, eva, clip, samples)
+    tower = dict(name='toy function', weights='none', random_weights=True, fingerprint='toy')
+    write_manifest(folder, 1, cls=False, grid=(8, 8), encoders=dict(eva=tower, clip=tower))
+    store, n = EmbeddingStore(folder), 5*each
+    batches = [(eva[:n], pictures[:n], torch.arange(n) % 5 == 0)]
+    readout = Readout.fit(batches, store.statistics(), (8, 8), store=store.identity(), tower='toy')
+    add_small_file(folder, 'readout', *readout.parts())
+    add_small_file(folder, 'thumbnails', {str(i): pictures[i].contiguous() for i in range(n, len(pictures))})
+    return EmbeddingStore(folder)
+
+
+def toy_trainer(name, **kwargs):
+    "A small model that learns the toy store; goes on if the run is there"
+    toy_store('store')
+    usual = dict(model_size='nano', batch_size=8, max_steps=20_000, warmup_steps=20, eval_every=100,
+                 eval_num_samples=16, log_every=2, resume=(Path(name)/'config.json').exists())
+    return Trainer(TrainConfig('store', name, **{**usual, **kwargs}))
+
+
+# What `python .ci/browser.py speed` measures, in the kernel
+
+class Timed(Pictures):
+    "Pictures that know how long drawing them takes"
+    def __init__(self):
+        super().__init__()
+        self.seconds, self.begun = 0., time.perf_counter()
+
+    def draw(self, trainer):
+        start = time.perf_counter()
+        super().draw(trainer)
+        self.seconds += time.perf_counter() - start
+
+    @property
+    def share(self): return self.seconds/(time.perf_counter() - self.begun)
+
+
+def time_pictures(trainer):
+    "Let a trainer's pictures be timed, and return them"
+    pictures = Timed()
+    trainer.callbacks = [pictures if isinstance(c, Pictures) else c for c in trainer.callbacks]
+    return pictures
+
+
+def steps_a_second(trainer, seconds=6):
+    "How fast a training in another thread is just now"
+    first, start = trainer.step, time.perf_counter()
+    time.sleep(seconds)
+    return (trainer.step - first)/(time.perf_counter() - start)
+
+
+def share_of_training(dashboard):
+    "By what share drawing, here and in the browser, slows down the training"
+    with dashboard.lock: still = steps_a_second(dashboard.trainer)           # a tick waits for this lock
+    return 1 - steps_a_second(dashboard.trainer)/still
+
+
+def processor_time(thread):
+    "Processor time that a thread has used, in seconds"
+    found = next(t for t in psutil.Process().threads() if t.id == thread.native_id)
+    return found.user_time + found.system_time
+
+
+def processor_share(thread, seconds=20):
+    "Processor time of a thread as a share of the time that passes"
+    used, start = processor_time(thread), time.perf_counter()
+    time.sleep(seconds)
+    return (processor_time(thread) - used)/(time.perf_counter() - start)
+
+
+def measure(dashboard, pictures, path):
+    "Write what drawing costs to a file, which is there when it is whole"
+    found = dict(threads=torch.get_num_threads(), processor=processor_share(dashboard.thread),
+                 training=sorted(share_of_training(dashboard) for _ in range(5)), pictures=pictures.share)
+    part = Path(f'{path}.part')
+    part.write_text(json.dumps(found))
+    part.rename(path)
+
+
+def measure_soon(dashboard, pictures, path):
+    "Measure in a thread: the kernel has to answer the page meanwhile"
+    threading.Thread(target=measure, args=(dashboard, pictures, path), daemon=True).start()
