@@ -27,7 +27,8 @@ def residual_stream(s):
     Norms hide it.
 
     What each block hands on of what it was given, when its gates are as they start. Sound at most 1.2 times, a
-    doubled skip 2, or 4 in both sublayers; the limit is 1.7. A stream that is normalised itself (post-norm) is told as a fact."""
+    doubled skip 2, or 4 in both sublayers; the limit is 1.7. A stream that is normalised itself (post-norm) is told
+    as a fact."""
     factors, even = {}, {}
     def hook(name):
         def look(module, args, out):
