@@ -47,8 +47,8 @@ finite_advice = {
 def finite(s):
     """Answers and gradients are finite: at t = 0 and 1, for large tokens, in bfloat16
 
-    NaN or infinity come from a mask that hides everything, a division by t at noise or by 1 - t at data,
-    exponentials of large tokens, an eps too small for bfloat16. In a long training that is one step in many, and
+    NaN or infinity come from a mask that hides everything, a division by t or by 1 - t, exponentials of large
+    tokens, an eps too small for bfloat16. In a long training that is one step in many, and
     the end of it.
 
     Five calls: times in the middle, t = 0, t = 1, tokens ten times as large, bfloat16 under autocast; each with

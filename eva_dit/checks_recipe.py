@@ -171,9 +171,7 @@ def time_told(s):
 
     `x_t = t noise + (1 - t) data` with the target of the other convention (lucidrains/rectified-flow-pytorch
     14): the loss falls as it should, and samples are bad. Also times of other images, one time for all, times
-    to 1000.
-
-    How much of each image is in x_t is solved for and compared with the time that the model is told. Sound
+    to 1000. The share of each image in x_t is solved for and compared with the time that the model is told. Sound
     recipes are off by less than .02, the slip by .49 and more; the limit is .05, and more for images of few numbers."""
     rows, _ = rows_of(s)
     slope = ((rows.share*rows.told).sum()/rows.told.square().sum().clamp_min(1e-12)).item()
@@ -255,8 +253,8 @@ def noise_of_each_process(s):
     """Each process draws noise of its own
 
     One seed for all processes: a batch of 8 x 128 sees the noise of 128. The loop is set up twice, with other
-    random states of torch, NumPy and Python, and makes a step. If the noise of a fifth of the images correlates by
-    .95, it is the same. Then the recipe seeds it itself, and so does every process: a fact. `training(model,
+    random states of torch, NumPy and Python, and makes a step. Noise that correlates by .95, in a fifth of the
+    images, is the same. Then the recipe seeds it itself, and so does every process: a fact. `training(model,
     rank)` is told which process it is (0, then 1), so that its seed can be another one: the same noise is a fault
     then. A seed that is set before the recipe is not seen; `Probe(..., together=True)` sees it in a real loop."""
     rows_of(s)
