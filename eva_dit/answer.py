@@ -118,12 +118,12 @@ class Comparison:
 
 # %% ../nbs/57a_answer.ipynb #cee0dfa4
 def listing()->str:
-    "All checks with what they mean, by the room that they belong to"
-    lines, room = [], None
+    "All checks with what they mean, by the module that they belong to"
+    lines, module = [], None
     for name in all_checks():
-        if checks[name].__module__ != room:
-            room = checks[name].__module__
-            lines += ['', f'{sys.modules[room].__doc__} ({room})']
+        if checks[name].__module__ != module:
+            module = checks[name].__module__
+            lines += ['', f'{sys.modules[module].__doc__} ({module})']
         lines.append(f'  {name:28}{meaning(name)}')
     return '\n'.join(lines).strip()
 

@@ -47,9 +47,9 @@ finite_advice = {
 def finite(s):
     """Answers and gradients are finite: at t = 0 and 1, for large tokens, in bfloat16
 
-    A mask that hides everything, a division by t at noise or by 1 - t at data, exponentials of large tokens, and
-    an eps too small for bfloat16 give NaN or infinity. In a long training that is one step in many, and the end
-    of it.
+    NaN or infinity come from a mask that hides everything, a division by t or by 1 - t, exponentials of large
+    tokens, an eps too small for bfloat16. In a long training that is one step in many, and
+    the end of it.
 
     Five calls: times in the middle, t = 0, t = 1, tokens ten times as large, bfloat16 under autocast; each with
     its backward pass. The first module whose answer is not finite although its inputs are is named. There is no
@@ -138,12 +138,12 @@ def inputs_left_alone(s):
 def memory(s):
     """The answer does not depend on what was asked before
 
-    A cache that is filled at the first call and not made anew (projected conditioning, the table of places of
-    another size, embedded times) makes evaluation depend on what was asked before. So does a running mean.
+    A cache that is filled at the first call and not made anew: projected conditioning, the table of places of
+    another size, embedded times. Evaluation then depends on what was asked before. So it does with a running mean.
 
     Two copies of the model: one has been asked other things first, one has not. A sound one gives the same bits
-    (0 in 150 models), slips of this kind gave .02 to .1; the limit 1e-5 leaves room for kernels that choose their
-    way by history."""
+    (0 in 150 models), slips of this kind gave .02 to .1. The limit 1e-5 leaves room for kernels that are chosen by
+    what was computed before."""
     twins = [copied(s), copied(s)]                        # of a model that has not been called yet
     if None in twins: return unknown('the model cannot be copied')
     x_t, t, cond = s.inputs(5, seed=74)
@@ -192,7 +192,7 @@ def batch(s):
     """An image's output does not depend on the other images in its batch
 
     Attention over the batch (`nn.MultiheadAttention` without `batch_first=True`), a norm with statistics of the
-    batch, a mean over dim 0, the time or the conditioning of the first image for all, a lost mask between packed
+    batch, a mean over dim 0. Or the time or the conditioning of the first image for all, a lost mask between packed
     images. The loss falls all the same; evaluation with another batch size gives other numbers.
 
     Each of four images alone and in company. Sound models differ by rounding, at most 3e-6 of the spread of the
@@ -265,7 +265,7 @@ def tokens_see_each_other(s):
     """A change of one token is felt by the others
 
     `scaled_dot_product_attention` takes (B, H, N, P). Given (B, N, H, P), attention runs over the heads of each
-    token, tokens never meet, shapes fit, and the loss falls: everything that one token can know of itself is
+    token, and tokens never meet. Shapes fit, and the loss falls: everything that one token can know of itself is
     still learned. A result of attention that is never added, an index too much, or a causal mask
     (`is_causal=True`) belongs here, too.
 
@@ -305,7 +305,7 @@ def sees_both_sides(felt, picks, k, ratio, text):
 def own_place(s):
     """A change of a token is felt most at its own place
 
-    Unpatchify with rows and columns exchanged, `view` where `permute` is meant, tokens shifted by one, other
+    Unpatchify with rows and columns exchanged, `view` where `permute` is meant, tokens shifted by one. Or other
     tokens cut out at the end than those that came in, x = f(x) where x + f(x) is meant. A model with places of
     its own can learn around some of them, slowly; the skip from input to output is lost.
 

@@ -19,8 +19,8 @@ from .subject import apart, asked, awake, check, fact, fault, kept, responses, s
 def time_heard(s):
     """The answer depends on t, all along
 
-    The embedding of time is made and not handed on; t is cut to integers by a lookup or `long()`, so that [0, 1]
-    has two times; t is clamped or taken modulo 1. A flow without time learns the mean over all noise levels:
+    The embedding of time is made and not handed on. Or t is cut to integers by a lookup or `long()`, so that
+    [0, 1] has two times. Or t is clamped, or taken modulo 1. A flow without time learns the mean over all noise levels:
     blurred, and never sharp.
 
     21 times from 0 to 1, each against the next. Sound models change by 3e-6 and more at each step, deaf ones by
@@ -60,7 +60,7 @@ def time_jumps(s):
     """The answer at a time a hundred-thousandth later is nearly the same
 
     t to 1000 goes into a layer that multiplies by 1000 (stepfun-ai/Step1X-Edit issue 91), or sinusoids have their
-    frequencies upside down: neighbouring times have nothing in common, and each has to be learned by itself.
+    frequencies upside down. Neighbouring times then have nothing in common, and each has to be learned by itself.
 
     How much does the answer change when t grows by a hundred-thousandth, against a change by .4? Sound models at
     most .14, slips .56 and more; the limit is .3."""
@@ -162,8 +162,8 @@ def each_token_of_conditioning(s):
 def conditioning_in_place(s):
     """If a conditioning token belongs to a place, it is heard most there
 
-    For models that add or attend to the conditioning token of the same place, its grid may be transposed, flipped
-    or shifted against that of the tokens: image models learn that slowly or never.
+    For models that add or attend to the conditioning token of the same place. Its grid may be transposed, flipped
+    or shifted against that of the tokens: models learn that slowly or never.
 
     One conditioning token after another is changed; who answers most? At its own place: sound. By another rule,
     such as rows for columns: a fault with its name. No rule: a fact, since cross-attention knows no places at the
@@ -210,7 +210,7 @@ def context_length(s):
     """The conditioning may have another number of tokens
 
     Captions have lengths of their own. A model that takes the number of conditioning tokens for that of its own
-    tokens answers in the wrong shape or fails; a fixed length of context is a choice, and told as a fact.
+    tokens answers in the wrong shape or fails. A fixed length of context is a choice, and told as a fact.
 
     Half as many conditioning tokens and five more, in eval mode. Nothing is measured but whether an answer comes,
     in the right shape."""

@@ -18,9 +18,9 @@ def softmax_over_keys(s):
     `softmax(1)` or `softmax(-2)` of scores (B, H, queries, keys): weights sum to one over the heads, or over
     those who ask. It trains, and even learns well on small data.
 
-    Every product of a softmax's answer with values is seen on its way into torch, and the dim over which it sums
-    to one compared with the dim that is summed. torch's own fused layers show nothing, and are not judged. No
-    limit: they agree or they do not."""
+    Every product of a softmax's answer with values is seen on its way into torch. The dim over which it sums to
+    one is compared with the dim that is summed. torch's own fused layers show nothing, and are not judged. No limit:
+    they agree or they do not."""
     seen = watched(s)
     if not seen.attentions: return unknown('no attention was seen (torch hides that of its own layers)')
     if not seen.wrong: return sound(0, f'in {len(seen.attentions)} attentions')
@@ -142,7 +142,7 @@ def grid(s):
     an oblong grid each token gets another one's place (huggingface/transformers PR 41380).
 
     Products of the rows of a fixed table of sines and cosines depend on the way alone, as rotary scores do; the
-    rest is a slip. Sound 1e-13, slips .18 and more; the limit is .002. Learned tables are not judged."""
+    rest is a slip. Sound 1e-13, slips .12 and more; the limit is .002. Learned tables are not judged."""
     if min(s.grid) < 3: return unknown('the grid is too narrow')
     best = None
     for label, x in tables(s).items():

@@ -389,8 +389,8 @@ def best(s):
 def resume(s):
     """A run that was interrupted goes on as if it had not been
 
-    A checkpoint without the optimizer's moments, the schedule, the random state or the place in the data: the
-    loss jumps when the run goes on, or the same batches come again. Six steps in one go against three and
+    A checkpoint without the optimizer's moments, the schedule, the random state or the place in the data. The
+    loss then jumps when the run goes on, or the same batches come again. Six steps in one go against three and
     three; losses must agree to 1e-4 of their size."""
     run = s.recipe.resume
     if run is None: return unknown('no way to resume was given')

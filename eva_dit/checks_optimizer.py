@@ -145,9 +145,9 @@ def loud_step(s):
 def clipped_in_time(s):
     """Gradients are clipped before the optimizer steps
 
-    `clip_grad_norm_` after the step changes nothing, and no number tells. One more step whose gradient is ten
-    thousand times larger: the optimizer must not get more than is left of it after the step, even if `zero_grad`
-    has thrown it away by then."""
+    `clip_grad_norm_` after the step changes nothing, and no number shows it. One more step is made, with a
+    gradient ten thousand times larger. The optimizer must not get more of it than is there after the step, even if
+    `zero_grad` has thrown it away by then."""
     seen = looked(s)
     if not seen.updates.found: return unknown('no optimizer of torch has stepped')
     found = loud_step(s)
@@ -183,7 +183,7 @@ def weights_between_steps(s):
 
     Validation that leaves the averaged weights in the model: training goes on from the average
     (PKU-YuanGroup/Open-Sora-Plan 186, huggingface/diffusers 7549). Movement outside of the optimizer's steps,
-    in steps: 0 in sound loops, 1.6 with the slip; the limit is a hundredth. At every step it is a way of
+    in steps: 0 in sound loops, 1.6 and more with the slip; the limit is a hundredth. At every step it is a way of
     training, and a fact."""
     seen = looked(s)
     updates = seen.updates.found
@@ -255,8 +255,8 @@ def pointers(average):
 def average_follows(s):
     """Averaged weights follow the weights, all of them, and stay behind
 
-    An average that is never updated (huggingface/diffusers 5783), shares its memory with the weights, leaves
-    out some parameters, or takes the decay for the rest: e = (1 - d) e + d p. It must move, in every part, and
+    An average that is never updated (huggingface/diffusers 5783), shares its memory with the weights, or leaves
+    out some parameters. Or one that exchanges d and 1 - d: e = (1 - d) e + d p. It must move, in every part, and
     stay behind by more than a thousandth of the way; one that is updated seldom gets more steps first."""
     seen = loop_of(s, 'average')
     end, live = seen.averages[-1], seen.live[-1]

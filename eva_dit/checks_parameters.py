@@ -27,7 +27,8 @@ def residual_stream(s):
     Norms hide it.
 
     What each block hands on of what it was given, when its gates are as they start. Sound at most 1.2 times, a
-    doubled skip 4; the limit is 1.7. A stream that is normalised itself (post-norm) is told as a fact."""
+    doubled skip 2, or 4 in both sublayers; the limit is 1.7. A stream that is normalised itself (post-norm) is told
+    as a fact."""
     factors, even = {}, {}
     def hook(name):
         def look(module, args, out):
@@ -119,7 +120,7 @@ class Norms:
 def norms(s):
     """A norm takes the size away, its result is used, and not only by another norm
 
-    A norm whose answer nobody uses; a norm on a norm in every block, where one was meant for another place; a
+    A norm whose answer nobody uses. A norm on a norm in every block, where one was meant for another place. A
     norm that divides by the wrong thing, so that size goes through it squared.
 
     Each norm is asked with ten times as much: a sound one answers the same. Its answer is followed on its way
@@ -315,12 +316,12 @@ def dead_blocks(s, idle):
 def gradients(s):
     """A gradient reaches every parameter that matters
 
-    `.detach()`, `.data` or `no_grad()` on the way; two tensors in a row that both start at zero, such as a gate
-    and its output layer, or both factors of a low-rank adapter (nvidia-cosmos/cosmos-predict2.5 PR 15); a loop
+    `.detach()`, `.data` or `no_grad()` on the way. Two tensors in a row that both start at zero, such as a gate
+    and its output layer, or both factors of a low-rank adapter (nvidia-cosmos/cosmos-predict2.5 PR 15). A loop
     that leaves out the last block.
 
     A few steps of an optimizer, since a layer behind a zero gets its first gradient only after the first step.
-    What never had one is filled with random numbers: if the answer changes, it matters, and that is a fault; if
+    What never had one is filled with random numbers. If the answer changes, it matters, and that is a fault. If
     not (the text stream of a last block), it takes no part, and that is a fact. All of them are in the names."""
     learned = [n for n, p in s.named.items() if p.requires_grad and p.is_floating_point()]
     if not s.named: return unknown('the model has no parameters')

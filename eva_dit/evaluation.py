@@ -29,6 +29,7 @@ from .pictures import tower_tokens
 from .ridge import with_one
 from .runs import read_log
 from .seen import Pixels, Seen, add_pixels, colors_of, seen_of, worth_seeing
+from .setup import width_of
 from .store import EmbeddingStore, splits
 
 # %% ../nbs/51_evaluation.ipynb #a8879322
@@ -79,7 +80,7 @@ def fitted(subject:Subject, store,
         if not with_mlp: return base, None
         images = store.indices('train')[:ckpt.config.overfit_test_size or None]
         budget = dict(steps=ckpt.state['step'], batch_size=ckpt.state['batch_size'], seed=ckpt.config.seed)
-        budget['hidden'] = 4*ckpt.model.config.width
+        budget['hidden'] = 4*width_of(ckpt.model)
         weights = cached('mlp', [of, budget, len(images)], lambda: fit_mlp(
             store, *spaces, base['ridge'], images=images, progress=progress, **budget), folder)
     net = mlp(store.clip_dim, budget['hidden'], store.eva_dim).to(subject.device)

@@ -143,7 +143,7 @@ class OnePicture:
 def progress_of(trainer, # a `Trainer`
                 show:bool=True # anything at all?
                ):
-    "A function of the trainer and each line of its log: a bar in a terminal, one picture in a notebook"
+    "Gives a function of trainer and record, for each line of the log: a bar in a terminal, one picture in a notebook"
     if show and in_notebook() and not os.environ.get('TQDM_DISABLE'):
         picture = OnePicture()
         try: yield picture

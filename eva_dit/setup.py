@@ -104,7 +104,7 @@ class Processes:
 
     def part(self,
              x:Tensor, # on this device
-             like
+             like # the parameter
             )->Tensor:
         "This process's shard of a whole tensor, laid out like a parameter"
         x = x.to(self.device)
@@ -113,15 +113,17 @@ class Processes:
 
     def whole(self,
               x:Tensor, # on this device
-              like
+              like # the parameter, sharded in the same way
              )->Tensor:
-        "The whole of which `x` is this process's shard"
+        "The whole of which `x` is this process's shard; on the CPU if it was sharded"
         if not x.ndim or not isinstance(like, DTensor): return x
         whole = DTensor.from_local(x, like.device_mesh, like.placements, run_check=False, shape=like.shape,
                                    stride=like.stride())
         return whole.full_tensor().cpu()
 
-    def norms(self, tensors:list)->Tensor: # (P,)
+    def norms(self,
+              tensors:list # of this process's shards, P of them
+             )->Tensor: # (P,), float32
         "The norm of each tensor, of all its shards together"
         norms = torch.stack([torch.linalg.vector_norm(x) for x in tensors]).float()
         if not self.sharded: return norms
@@ -356,8 +358,9 @@ class Track(Callback):
     def __call__(self, trainer, record): self.accelerator.log(flat(record), step=trainer.step)
 
     def ended(self,
-              trainer # that is about to train
+              trainer # that has trained
              ):
+        "Close it"
         for tracker in self.accelerator.trackers: tracker.finish()
 
 def flat(record, # of the log

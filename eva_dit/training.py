@@ -29,9 +29,9 @@ def learning_rate(step:int, # counted from 0
                   peak:float, # reached at the end of the warm-up
                   warmup:int, # steps
                   total:int, # steps
-                  schedule:str='cosine' # cosine, constant or wsd
+                  schedule:str='cosine' # cosine, constant or wsd (warm-up, stable, decay)
                  )->float:
-    "Linear warm-up to `peak`, then down to zero along a cosine, or constant, or wsd"
+    "Linear warm-up to `peak`; then a cosine down to zero, or constant, or constant with a decay in the last fifth"
     check_choice('--lr_schedule', schedule, lr_schedules)
     if step < warmup: return peak*(step + 1)/warmup
     if schedule == 'cosine': return peak*.5*(1 + math.cos(math.pi*(step - warmup)/max(1, total - warmup)))
@@ -413,7 +413,7 @@ def agree(self:Trainer,
           asked:dict, # of this process
           stood:bool # do all of them stand still?
          )->tuple: # what to do, and whether to stand still
-    "Among many processes, when the log is due; what is asked between waits"
+    "What all processes do next: agreed on when a line of the log is due; requests in between wait until then"
     if not stood and not self.due(self.config.log_every):
         with self.lock: self.requests = {**asked, **self.requests}
         return {}, False
