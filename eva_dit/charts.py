@@ -286,7 +286,7 @@ class Chart(anywidget.AnyWidget):
         return super().get_state(key, drop_defaults)
 
     def offer(self):
-        "Send plotly unasked to a page that has been silent for 4 s: JupyterLab may lose what a page says after a reload"
+        "Send plotly unasked to a page that has been silent for 4 s: JupyterLab may lose what it says after a reload"
         if time.monotonic() - self.opened > 4: self.heard(self, dict(need='plotly'), [])
 
     @property

@@ -35,10 +35,10 @@ def chosen(model_path:str, # a run
            seed:int # of an untrained model
           )->tuple: # the model, and what `diagnose` should know of it
     "The model that the command line means"
-    if sum(map(bool, (model_path, model, model_size))) != 1:
+    if model_size and (model_path or model) or not (model_size or model_path or model):
         raise UserError('Give one of --model_path (a run of eva_dit_train), --model (package.module:factory) and '
-                        '--model_size.')
-    if model_path: return from_run(model_path)
+                        '--model_size; --model_path and --model together mean a run of that model.')
+    if model_path: return from_run(model_path, model)
     known = dict(eva_dim=store.eva_dim, clip_dim=store.clip_dim, grid=store.grid, cls=store.cls) if store else {}
     asked = {k: said[k] for k in ('eva_dim', 'clip_dim') if said[k]}
     if isinstance(said['tokens'], tuple): asked['grid'] = said['tokens']
@@ -49,15 +49,17 @@ def chosen(model_path:str, # a run
     return EvaDiT(DiTConfig.preset(model_size, **usual | known | asked)), {}
 
 # %% ../nbs/58_diagnose.ipynb #81ed53a1
-def from_run(path # a run of eva_dit_train, or one of its checkpoints
+def from_run(path, # a run of eva_dit_train, or one of its checkpoints
+             model=None # for all but an `EvaDiT`: package.module:factory, which is imported
             )->tuple: # the model, and keywords for `diagnose`
     "A trained model, and what its run says"
-    c = Checkpoint(path)
+    c = Checkpoint(path, model=model)
     about = c.folder.parent.parent/'config.json'
     run = loads(about.read_text(encoding='utf8')) if about.exists() else {}
     def schedule(k): return learning_rate(k, run['learning_rate'], run['warmup_steps'], run['steps'])
     recipe = Recipe(space=c.eva_space, schedule=schedule if 'warmup_steps' in run else None, total=run.get('steps'))
-    return c.model, dict(flow=c.flow, recipe=recipe)
+    dims = c.dims
+    return c.model, dict(flow=c.flow, recipe=recipe, tokens=dims.pop('grid'), **dims)
 
 # %% ../nbs/58_diagnose.ipynb #c1a53b86
 def on_device(model, # a module, or a function
@@ -112,7 +114,7 @@ def expressed(model, # a module, or a function
 @command
 def eva_dit_diagnose(
     *,
-    model_path:str=None, # run folder of eva_dit_train, or one of its checkpoints
+    model_path:str=None, # run folder of eva_dit_train, or one of its checkpoints; of another model: with --model
     model:str=None, # package.module:factory, importable from the current directory: its code is run
     model_args:str=None, # more keywords for the factory, as JSON
     # adapters by name, joined by +: image, timesteps, sample, negative; or a family: diffusers-sd3, -flux, -dit ...
@@ -143,9 +145,9 @@ def eva_dit_diagnose(
     """Is this diffusion transformer right? Exit status 0: no fault found, 1: faults found, 2: called wrongly.
 
     The factory gets those of eva_dim, clip_dim, grid and cls that it has parameters for, and returns the model, or
-    (model, dict(flow=..., adapt=..., recipe=...)). The model is called as model(x_t, t, cond), with x_t (B, N, E),
-    t (B,) from 0 (noise) to 1 (data) and cond (B, M, C), and answers with a velocity x_1 - x_0 like x_t. An image
-    layout, timesteps to 1000, tuples, and models of diffusers: --adapt."""
+    (model, dict(flow=..., adapt=..., recipe=...)). The model is called as model(x_t, t, cond): x_t is (B, N, E), t is
+    (B,) from 0 (noise) to 1 (data), and cond is (B, M, C). Its answer is a velocity x_1 - x_0, shaped like x_t. An
+    image layout, timesteps to 1000, tuples, and models of diffusers: --adapt."""
     if list or explain:
         print(explained(explain) if explain else listing())
         return

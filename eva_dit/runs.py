@@ -8,6 +8,7 @@ __all__ = ['finite', 'append_line', 'record_of', 'lines_of', 'read_log', 'read_e
            'candidates', 'state_of', 'find_checkpoint', 'Checkpoint', 'spaces_of']
 
 # %% ../nbs/41_runs.ipynb #b1924418
+import contextlib
 import json
 import math
 import os
@@ -85,10 +86,12 @@ class RunLog:
                 ):
         self.folder, self.step = Path(folder), resume
         if resume is None: free_folder(folder, ('config.json', 'metrics.jsonl'), 'choose another folder, or resume')
-        self.lock = locked(self.folder, 'is being trained')
-        self.lock.__enter__()
-        if resume is not None: cut_log(self.folder/'metrics.jsonl', resume)
-        write_json(self.folder/'config.json', finite(dict(config=config, steps=steps)))
+        self.lock = contextlib.ExitStack()
+        with self.lock:                                             # given back if any of this fails
+            self.lock.enter_context(locked(self.folder, 'is being trained'))
+            if resume is not None: cut_log(self.folder/'metrics.jsonl', resume)
+            write_json(self.folder/'config.json', finite(dict(config=config, steps=steps)))
+            self.lock = self.lock.pop_all()
 
     def __call__(self,
                  step:int, # done so far
@@ -104,7 +107,7 @@ class RunLog:
 
     def close(self):
         "Give the folder back"
-        self.lock.__exit__(None, None, None)
+        self.lock.close()
 
     def __enter__(self): return self
 

@@ -88,6 +88,7 @@ def description(model, # a module or a `Model`
         if isinstance(m, Aligned):
             said.update(aligned=True, eva_dim=m.project.out_features, clip_dim=m.project.in_features)
         if isinstance(m.adapt, str): said.update(adapt=m.adapt, grid=m.grid)
+        elif m.adapt is not None: said.update(own_adapt=True)
     if isinstance(inner, EvaDiT) and not said['gate'] and not said['aligned']: return dataclasses.asdict(inner.config)
     kind = type(inner)
     return dict(model=name or f'{kind.__module__}:{kind.__qualname__}', args=args or {}) | said | dims
@@ -144,7 +145,7 @@ def model_files(where, # a folder that `save_model` wrote, or a repository owner
 # %% ../nbs/15_saving.ipynb #828d141f
 _all_ = ['families']                  # a saved model may be called by one of their names
 _foreign = dict(model=str, args=Maybe(dict), adapt=Maybe(str), grid=Maybe([int]), eva_dim=Maybe(int),
-                clip_dim=Maybe(int), cls=Maybe(bool), gate=Maybe(bool), aligned=Maybe(bool))
+                clip_dim=Maybe(int), cls=Maybe(bool), gate=Maybe(bool), aligned=Maybe(bool), own_adapt=Maybe(bool))
 
 def load_model(where, # a folder that `save_model` wrote, or a repository owner/name of the Hub
                model=None, # for all but an `EvaDiT`: a module, a `Model`, or a name, which is then imported
@@ -177,6 +178,9 @@ def _filled(model, about, weights):
     if dims['grid']: dims['grid'] = tuple(dims['grid'])                        # JSON has no tuples
     if isinstance(model, str): model, options = named(model, about.get('args'), cls=about.get('cls'), **dims)
     adapt = about.get('adapt') or options.get('adapt')
+    if about.get('own_adapt') and not adapt and not isinstance(model, Model):
+        raise UserError(f'{about["model"]} was called through a function adapt(model, x_t, t, cond), which is not saved; '
+                        'give a Model that has it, or a factory that returns (module, dict(adapt=...)).')
     model = wrapped(model, adapt=adapt, gate=bool(about.get('gate')), aligned=bool(about.get('aligned')), **dims)
     fill_weights(_learned(model), weights)
     return model

@@ -285,7 +285,7 @@ def ready(work:Work, # so far
     "Average, learning rate, memory, speed, and many processes"
     c, model, processes = config, work.raw, work.processes
     work.ema = copy.deepcopy(model).eval().requires_grad_(False)
-    work.lr = c.learning_rate or (4e-3 if c.overfit_test_size else 2e-3)*96/width_of(model)
+    work.lr = c.learning_rate or 4e-3*96/width_of(model)
     if not isinstance(model, EvaDiT) and not c.learning_rate:
         work.notes.append(f'--learning_rate is {work.lr:.2g}, as for our models of width {width_of(model)}.')
     if c.gradient_checkpointing and not recompute(nested(model)[-1]):

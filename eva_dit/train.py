@@ -47,7 +47,7 @@ class TrainConfig:
     gradient_accumulation_steps:int = 1 # parts that a batch is computed in: the same result in less memory
     num_epochs:int = 10                 # passes over the training data
     max_steps:int = 0                   # stop after this many steps instead (0: num_epochs decides)
-    learning_rate:float = 0.            # peak (0: 2e-3 * 96/width, twice that in an overfitting test)
+    learning_rate:float = 0.            # peak (0: 4e-3 * 96/width)
     lr_schedule:str = 'cosine'          # after the warm-up: cosine, constant, or wsd (down over the last fifth)
     warmup_steps:int = 100              # rise of the learning rate
     weight_decay:float = .01            # of matrices
@@ -207,8 +207,9 @@ def overfit_verdict(trainer:Trainer # after training with overfit_test_size
             f'{r["mean_token"]:.3f}); centred {reached:.3f}, where a right sampler of width {width} '
             f'{gate} gate ends at {most:.3f} on these tokens of {E}. ')
     if reached > .9*most: return text + 'Passed: that is more than 0.9 of it.'
+    whose = f' --model {trainer.config.model}' if trainer.config.model else ''
     return (text + 'MISSED: that is not 0.9 of it. Train longer (--max_steps); if that does not help, something is '
-            f'wrong with the model: eva_dit_diagnose --model_path {trainer.folder}')
+            f'wrong with the model: eva_dit_diagnose --model_path {trainer.folder}{whose}')
 
 # %% ../nbs/46_train.ipynb #17974f8a
 def dry_run(trainer:Trainer # made with dry_run=True
