@@ -283,12 +283,12 @@ def pictures(self:EmbeddingInspector, k:int)->list: # of tiles
     end = 'generated' if k == look.way.steps else 'expected from there'
     tiles = [
         dict(title='true tokens', src=grid(look.z[0]), note='principal components 1 to 3'),
-        dict(title=f'on the way, t = {t:.2f}', src=grid(look.stops[k]), note='in the same colors'),
+        dict(title=f'at t = {t:.2f}', src=grid(look.stops[k]), note='in the same colors'),
         dict(title=end, src=grid(look.clean[k]), note='in the same colors'),
-        dict(title=f'similarity, mean {similar.mean():.3f}', src=square(heat(similar.view(*rows), 0., 1.)),
+        dict(title=f'similarity {similar.mean():.3f}', src=square(heat(similar.view(*rows), 0., 1.)),
              values=similar.tolist(), note='cosine: 0 blue, 1 yellow')]
     if self.readout is None: return photo + tiles
-    seen = {'true tokens': look.z[0], f'on the way, t = {t:.2f}': look.stops[k], end: look.clean[k]}
+    seen = {'true tokens': look.z[0], f'at t = {t:.2f}': look.stops[k], end: look.clean[k]}
     note = 'a linear read-out'
     return photo + tiles + [dict(title=title, src=self.decoded(z), note=note) for title, z in seen.items()]
 

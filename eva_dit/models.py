@@ -123,7 +123,8 @@ def adapter(adapt, # a name in `adapters`, or of an installed package's entry po
            ): # adapt(model, x_t, t, cond, **kwargs)
     "The adapter of this name; one that needs the grid gets it"
     if not callable(adapt):
-        if str(adapt).startswith('diffusers-') and 'eva_dit.families' not in sys.modules:
+        known = adapt in adapters or 'eva_dit.families' in sys.modules
+        if not known and str(adapt).startswith('diffusers-'):
             raise UserError('Adapters whose names begin with diffusers- are known once eva_dit.families is imported: '
                             'import eva_dit.families.')
         installed = {e.name: e for e in entry_points(group='eva_dit.adapters')}

@@ -179,8 +179,8 @@ def _filled(model, about, weights):
     if isinstance(model, str): model, options = named(model, about.get('args'), cls=about.get('cls'), **dims)
     adapt = about.get('adapt') or options.get('adapt')
     if about.get('own_adapt') and not adapt and not isinstance(model, Model):
-        raise UserError(f'{about["model"]} was called through a function adapt(model, x_t, t, cond), which is not saved; '
-                        'give a Model that has it, or a factory that returns (module, dict(adapt=...)).')
+        raise UserError(f'{about["model"]} was called through a function adapt(model, x_t, t, cond), which is not '
+                        'saved; give a Model that has it, or a factory that returns (module, dict(adapt=...)).')
     model = wrapped(model, adapt=adapt, gate=bool(about.get('gate')), aligned=bool(about.get('aligned')), **dims)
     fill_weights(_learned(model), weights)
     return model
