@@ -87,7 +87,7 @@ def time_pictures(trainer):
     return pictures
 
 
-def steps_a_second(trainer, seconds=6):
+def steps_a_second(trainer, seconds=2):
     "How fast a training in another thread is just now"
     first, start = trainer.step, time.perf_counter()
     time.sleep(seconds)
@@ -116,7 +116,7 @@ def processor_share(thread, seconds=20):
 def measure(dashboard, pictures, path):
     "Write what drawing costs to a file, which is there when it is whole"
     found = dict(threads=torch.get_num_threads(), processor=processor_share(dashboard.thread),
-                 training=sorted(share_of_training(dashboard) for _ in range(5)), pictures=pictures.share)
+                 training=[share_of_training(dashboard) for _ in range(25)], pictures=pictures.share)
     part = Path(f'{path}.part')
     part.write_text(json.dumps(found))
     part.rename(path)
