@@ -174,9 +174,10 @@ def extremes(y:np.ndarray, # (n,), finite
     size = bucket(len(y), points/2)
     if size <= 2: return np.arange(len(y))
     starts = np.arange(0, len(y), size)
-    padded = np.pad(y, (0, -len(y) % size), mode='edge').reshape(-1, size)
-    places = np.concatenate([[0], starts + padded.argmin(1), starts + padded.argmax(1), [len(y) - 1]])
-    return np.unique(places.clip(max=len(y) - 1))
+    rows = np.append(y, np.full(-len(y) % size, y[-1])).reshape(-1, size)
+    places = np.concatenate([[0], starts + rows.argmin(1), starts + rows.argmax(1), [len(y) - 1]])
+    places = np.sort(np.minimum(places, len(y) - 1))
+    return places[np.diff(places, prepend=-1) > 0]
 
 def decimate(x:np.ndarray, # rising, (n,)
              y:np.ndarray, # (n,); what is not finite is left out
@@ -216,7 +217,7 @@ def smooth(y:np.ndarray, # (n,); what is not finite is stepped over
     "Exponential moving average of what is known"
     if not a or not len(y): return y
     i, known = np.arange(128), np.isfinite(y)
-    within = np.where(i[:, None] <= i, a**np.maximum(0., i - i[:, None]), 0.)         # (128, 128)
+    within = np.triu((a**i)[abs(i - i[:, None])])                                     # (128, 128)
     v = np.stack([np.where(known, y, 0.), known])                                     # (2, n)
     v = np.pad(v, ((0, 0), (0, -len(y) % 128))).reshape(2, -1, 128) @ within          # (2, blocks, 128)
     carried = itertools.accumulate(v[..., -1].T, lambda before, last: a**128*before + last, initial=np.zeros(2))
@@ -333,7 +334,7 @@ def still(self:Chart, width:int=1100)->bytes: # PNG
     image = Picture.new('RGB', (2*width, 380*(max(places)//3 + 1) + 16), 'white')
     for k, p in zip(places, panels):
         left, top = each*(k % 3), 380*(k//3)
-        draw_panel(self, image, p, (left + 88, top + 68, left + each - 28, top + 332))
+        draw_panel(self, image, p, (left + 104, top + 68, left + each - 28, top + 332))
     if self.picture:
         seen = Picture.open(io.BytesIO(self.picture)).convert('RGB')
         image.paste(ImageOps.contain(seen, (each - 40, 740)), (10, 10))
@@ -355,7 +356,8 @@ def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in 
     if not any(len(y) for _, y in pairs): return
     for at, end, anchor in (((left, bottom + 8), x0, 'la'), ((right, bottom + 8), x1, 'ra'),
                             ((left - 8, bottom), y0, 'rs'), ((left - 8, top), y1, 'rt')):
-        draw.text(at, f'{end:,.0f}' if abs(end) >= 1000 else f'{end:.3g}', soft, font(22), anchor=anchor)
+        value = f'{end:,.0f}' if abs(end) >= 1000 else f'{end:.3g}'.replace('e-0', 'e-')
+        draw.text(at, value, soft, font(22), anchor=anchor)
     for t, pair in zip(curves, pairs):
         x, y = ([x0, x1], [pair[1][0]]*2) if t.get('across') and len(pair[1]) else pair
         x, y = np.asarray(x, float), np.asarray(y, float)
