@@ -188,12 +188,12 @@ class Steps:
 
     def until(self, condition, what, seconds=40):
         "Wait until a function gives something true, and say so"
-        late, heard = time.time() + seconds, ''
+        late, heard = time.time() + seconds, {}                         # what was said; a message goes after 20 s
         while not (found := condition()):
-            heard = said(self.page) or heard                            # a message goes after 20 s
+            heard[said(self.page)] = True
             if time.time() > late:
                 raise AssertionError(f'not seen within {seconds} s: {what} (the phase is {phase(self.page)!r}; '
-                                     f'the page last said {heard!r})')
+                                     f'the page said {list(filter(None, heard))[-6:]})')
             time.sleep(.15)
         self.ok(what)
         return found

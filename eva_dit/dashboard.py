@@ -299,9 +299,9 @@ def enable(self:TrainingDashboard, going:bool, phase:str):
     best = {int(m['x']) for m in self.checkpoints if m['symbol'] == '★'}
     options = [(f'step {n:,}{", the best" if n in best else ""}', n) for n in steps] or [('no checkpoint yet', None)]
     if tuple(options) != self.checkpoint.options:
-        chosen = self.checkpoint.value
+        chosen, newest = self.checkpoint.value, self.checkpoint.index == 0
         self.checkpoint.options = tuple(options)
-        self.checkpoint.value = chosen if chosen in steps else options[0][1]
+        self.checkpoint.value = options[0][1] if newest or chosen not in steps else chosen
     can = dict.fromkeys(('pause', 'stop', 'evaluate', 'save'), going)
     can |= dict(start=not going and phase != 'finished', back=bool(steps))
     for name, button in self.buttons.items():
