@@ -87,7 +87,7 @@ def time_pictures(trainer):
     return pictures
 
 
-def steps_a_second(trainer, seconds=2):
+def steps_a_second(trainer, seconds=1):
     "How fast a training in another thread is just now"
     first, start = trainer.step, time.perf_counter()
     time.sleep(seconds)
@@ -95,9 +95,23 @@ def steps_a_second(trainer, seconds=2):
 
 
 def share_of_training(dashboard):
-    "By what share drawing, here and in the browser, slows down the training"
-    with dashboard.lock: still = steps_a_second(dashboard.trainer)           # a tick waits for this lock
-    return 1 - steps_a_second(dashboard.trainer)/still
+    "By what share drawing, here and in the browser, slows down the training; None if it was evaluated meanwhile"
+    trainer, every = dashboard.trainer, dashboard.trainer.config.eval_every
+    def still():
+        with dashboard.lock: return steps_a_second(trainer)                  # a tick waits for this lock
+    first = trainer.step
+    before, drawn, after = still(), steps_a_second(trainer, 2), still()      # what drifts cancels out
+    if trainer.step//every > first//every: return None
+    return 1 - 2*drawn/(before + after)
+
+
+def shares_of_training(dashboard, enough=40):
+    "So many of these"
+    found = []
+    while len(found) < enough:
+        share = share_of_training(dashboard)
+        if share is not None: found.append(share)
+    return found
 
 
 def processor_time(thread):
@@ -116,7 +130,7 @@ def processor_share(thread, seconds=20):
 def measure(dashboard, pictures, path):
     "Write what drawing costs to a file, which is there when it is whole"
     found = dict(threads=torch.get_num_threads(), processor=processor_share(dashboard.thread),
-                 training=[share_of_training(dashboard) for _ in range(25)], pictures=pictures.share)
+                 training=shares_of_training(dashboard), pictures=pictures.share)
     part = Path(f'{path}.part')
     part.write_text(json.dumps(found))
     part.rename(path)
