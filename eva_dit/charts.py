@@ -204,6 +204,7 @@ def means(x:np.ndarray, # rising, (n,)
     size = bucket(last - first, columns)
     a, b = max(0, 2*first - last)//size*size, min(len(x), 2*last - first)
     if b <= a: return x[:0], z[:0]
+    if b - a > size: b -= (b - a) % size                                              # the last one is not whole yet
     known, starts = np.isfinite(z[a:b]), np.arange(0, b - a, size)
     total = np.add.reduceat(np.where(known, z[a:b], 0.), starts)
     count = np.add.reduceat(known.astype(float), starts)
@@ -232,8 +233,7 @@ def trace(id:str, # names its arrays: `id:x`, `id:y` and `id:z`
           **style # legend, width, dash, mode, size, opacity, type, hover, across, right: see panel.js
          )->dict:
     "A curve, or a map"
-    style.setdefault('hover', '%{y:.4g}')
-    return dict(id=id, name=name, color=color, x=f'{id}:x', y=f'{id}:y', z=f'{id}:z', **style)
+    return dict(id=id, name=name, color=color, x=f'{id}:x', y=f'{id}:y', z=f'{id}:z', hover='%{y:.4g}') | style
 
 def panel(name:str, # short, of letters
           title:str, # above it
