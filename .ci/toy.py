@@ -1,5 +1,6 @@
 "A training that takes seconds, for the notebooks of browser.py, which copies this file beside them"
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -105,7 +106,7 @@ def share_of_training(dashboard):
     return 1 - 2*drawn/(before + after)
 
 
-def shares_of_training(dashboard, enough=40):
+def shares_of_training(dashboard, enough=25):
     "So many of these"
     found = []
     while len(found) < enough:
