@@ -170,7 +170,7 @@ def trained(out:Path, # the folder for everything
     run, most = out/'run', settings['max_steps']
     if not (run/'last').exists() or Checkpoint(run).state['step'] < most:
         config = TrainConfig(str(out/'embeddings'), str(run), model_size='nano', eval_every=max(1, most//4),
-                             save_every=100, resume='auto', **settings)
+                             save_every=100, condition_dropout=0., resume='auto', **settings)
         Trainer(config).fit(progress)
     return Checkpoint(run)
 
