@@ -40,7 +40,8 @@ def at_the_foot(nb, text):
 def main():
     "Measure the notebooks that are named, or all"
     names = [Path(a) for a in sys.argv[1:] if a != '--write']
-    everything = sorted((root/'nbs').glob('[0-9]*.ipynb')) + sorted((root/'nbs/tutorials').glob('*.ipynb'))
+    everything = sorted((root/'nbs').glob('*.ipynb')) + sorted((root/'nbs/tutorials').glob('*.ipynb'))
+    everything = [path for path in everything if path.stem not in ('index', 'results')]         # they compute nothing
     for path in names or everything:
         seconds, gb = measure(path)
         print(f'{path.name:<32}{seconds:6.0f} s{gb:6.1f} GB', flush=True)

@@ -9,6 +9,7 @@ from servers import open_notebook, run_cell, run_in_kernel, write_notebook
 from steps import drawn, redraws
 
 timed = '''
+import os
 from eva_dit.dashboard import *
 from toy import *
 trainer = toy_trainer('fast', max_steps=100_000, batch_size=16, eval_every=500, log_every=1)

@@ -1,6 +1,5 @@
 "A training that takes seconds, for the notebooks of browser.py, which copies this file beside them"
 import json
-import os
 import threading
 import time
 from pathlib import Path
