@@ -146,7 +146,7 @@ class DiTConfig:
     pool: bool = True           # add the pooled conditioning to the embedding of time
     null: bool = True           # learn the null condition; zeros if not
     noise_time: bool = False    # embed the noise level 1 - t instead of t
-    head: str = 'linear'        # the last layer: linear, or swiglu, whose outputs are not bound to D dimensions
+    head: str = 'swiglu'        # the last layer: swiglu, whose outputs are not bound to D dimensions, or linear
     head_width: int = None      # hidden width of a swiglu head; `swiglu_width` decides if None
 
     def __post_init__(self):

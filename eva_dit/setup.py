@@ -248,7 +248,7 @@ def build_model(work:Work, # so far
     gate, ours, name = gate and not c.no_gate, model is None and c.model is None, c.model
     with torch.random.fork_rng([]):                              # whoever else draws random numbers goes on as before
         torch.manual_seed(c.seed)
-        if ours: model = EvaDiT(DiTConfig.preset(c.model_size, **dims, gate=gate))
+        if ours: model = EvaDiT(DiTConfig.preset(c.model_size, **dims, gate=gate, head=c.head))
         elif model is None: model, options = named(c.model, c.model_args, **dims)
         foreign = not isinstance(model, EvaDiT)
         if foreign:

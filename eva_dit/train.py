@@ -39,6 +39,7 @@ class TrainConfig:
     chunked_embeddings_dir:str = None   # the embedding store
     output_dir:str = None               # the run folder
     model_size:str = 'base'             # nano, tiny, small, base or large
+    head:str = 'swiglu'                 # the last layer of our models: swiglu, or linear as in BLIP3-o
     training_mode:str = 'patch_only'    # patch_only (grid tokens) or cls_patch (CLS in front)
     prediction:str = None               # what the network puts out: velocity, sample or noise (default: velocity)
     no_gate:bool = False                # the older spelling of --gate off (the bare velocity)
@@ -95,9 +96,9 @@ class TrainConfig:
         return compare(folder, now, then)
 
 # %% ../nbs/46_train.ipynb #d7360d5f
-_choices = dict(model_size=tuple(presets), training_mode=('patch_only', 'cls_patch'), prediction=(None, *predictions),
-                token_space=tuple(token_spaces), lr_schedule=lr_schedules, mixed_precision=('auto', 'no', 'bf16'),
-                gate=(None, 'on', 'off'), resume=(False, True, 'auto'))
+_choices = dict(model_size=tuple(presets), head=('swiglu', 'linear'), training_mode=('patch_only', 'cls_patch'),
+                prediction=(None, *predictions), token_space=tuple(token_spaces), lr_schedule=lr_schedules,
+                mixed_precision=('auto', 'no', 'bf16'), gate=(None, 'on', 'off'), resume=(False, True, 'auto'))
 _positive = ('batch_size gradient_accumulation_steps num_epochs eval_every eval_num_samples save_every '
              'keep_checkpoints log_every max_grad_norm time_shift').split()
 _not_negative = 'max_steps learning_rate warmup_steps weight_decay overfit_test_size workers'.split()
@@ -140,6 +141,7 @@ def check_tracker(name:str # of a tracker
                     'or leave --tracker out (metrics.jsonl holds everything).')
 
 # %% ../nbs/46_train.ipynb #d3c59a1f
+_first_head:dict = dict(head='linear')         # 0.1.0 knew no other, and its runs do not say
 _silent = 'chunked_embeddings_dir output_dir resume dry_run'.split()
 _harmless = ('save_every keep_checkpoints eval_every eval_num_samples log_every workers tracker debug_mode '
              'gradient_accumulation_steps gradient_checkpointing compile').split()
@@ -151,7 +153,7 @@ def compare(folder, # of the run
             then:dict # as they were when the run began
            )->list: # of sentences
     "What differs between a run and its continuation; a `UserError` if that would be another run"
-    a, b = then['config'], now['config']
+    a, b = _first_head | then['config'], now['config']
     changed = [k for k in b if k in a and a[k] != b[k] and k not in _silent]
     def told(names): return ', '.join(f'--{k} {a[k]} (now {b[k]})' for k in names)
     harmless, bending = ([k for k in changed if k in kind] for kind in (_harmless, _bending))
@@ -259,11 +261,12 @@ def settings_from(path # a JSON object of settings, or the config.json of a run
 def settings_of_run(folder # of a run
                    )->dict:
     "The settings that a run was started with, from its config.json or from its newest whole checkpoint"
-    try: return settings_from(Path(folder)/'config.json')
+    try: found = settings_from(Path(folder)/'config.json')
     except UserError:
         if not any(Path(folder).glob('checkpoints/step-*')): raise
-    config = find_checkpoint(folder)[1]['config']
-    return {k: v for k, v in config.items() if k not in ('resume', 'dry_run')}
+        config = find_checkpoint(folder)[1]['config']
+        found = {k: v for k, v in config.items() if k not in ('resume', 'dry_run')}
+    return _first_head | found
 
 def train_parser()->argparse.ArgumentParser:
     "The command line: the fields of `TrainConfig`, and --config"
