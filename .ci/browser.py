@@ -15,9 +15,9 @@ from pathlib import Path
 from servers import chromium, command, end, lab, notebook7, open_notebook, restart_kernel, root, run_cell
 from servers import run_in_kernel, server, start, write_notebook
 from speed import speed_test
-from steps import Steps, area, asked_outside, axis, color, columns, cross_hairs, curves, drag, empty_panels, fits
-from steps import foot, heap, height_above, hover, inside, marks, outputs, phase, points, query, records, redraws
-from steps import said, status, steps_shown, words_of_bands
+from steps import Steps, area, asked_outside, axis, color, columns, count_paintings, cross_hairs, curves, drag
+from steps import empty_panels, fits, foot, heap, height_above, hover, inside, marks, outputs, painted, phase, points
+from steps import query, records, redraws, said, status, steps_shown, words_of_bands
 
 # The trainer's dashboard
 
@@ -67,6 +67,12 @@ def pause_test(s, folder):
     time.sleep(2)
     assert now() == shown, 'the step count moved while paused'
     s.ok(f'it stands still: {shown}')
+    count_paintings(page)
+    run_in_kernel(page, 'd.smoothing.value = .8')
+    s.until(lambda: painted(page)['loss'] > 0, 'another smoothing: the loss is drawn anew')
+    time.sleep(1)
+    assert painted(page)['eva'] == 0, f'panels that would look the same are drawn, too: {painted(page)}'
+    s.ok(f'and what looks the same is left alone: {painted(page)}')
     n = points(page)
     command(page, 'docmanager:save')
     time.sleep(1)

@@ -62,5 +62,9 @@ def tell(found):
     error = statistics.stdev(shares)/len(shares)**.5
     print(f'drawing takes {statistics.mean(shares):.1%} of the training '
           f'(standard error {error:.1%} of {len(shares)} times 4 s without an evaluation; should be under 2 %)')
+    costs, often = found['redraws']
+    each, error = statistics.mean(costs), statistics.stdev(costs)/len(costs)**.5
+    print(f'a redraw adds {1000*each:.1f} ms to the steps that it meets (standard error {1000*error:.1f} ms of '
+          f'{len(costs)}): {each*often:.1%} of the training (should be under 2 %)')
     print(f'the drawing thread takes {found["processor"]:.1%} of a core (should be under 2 %)')
     print(f'pictures took {found["pictures"]:.1%} of the time since the start')

@@ -82,6 +82,21 @@ def redraws(page):
     return int(page.get_attribute('.eva-chart', 'data-drawn') or 0)
 
 
+def count_paintings(page):
+    "From now on the page counts, in `painted`, how often plotly draws each panel"
+    query(page, '''() => { window.painted = {};
+        for (const plot of all(".eva-plot.js-plotly-plot")) {
+            const name = [...plot.closest(".eva-cell").classList].find(c => c.startsWith("eva-panel-")).slice(10);
+            window.painted[name] = 0;
+            plot.on("plotly_afterplot", () => window.painted[name]++);
+        } }''')
+
+
+def painted(page):
+    "How often each panel was drawn since `count_paintings`"
+    return query(page, '() => window.painted')
+
+
 def fits(page):
     "Is every drawn panel as wide as its place, and does nothing stick out of the page?"
     wide, misfits = query(page, '''() => {

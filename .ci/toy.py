@@ -13,6 +13,7 @@ from skimage import data
 from eva_dit.pictures import Readout, to_patches
 from eva_dit.store import EmbeddingStore, add_small_file, write_manifest, write_shard
 from eva_dit.train import TrainConfig, Trainer
+from eva_dit.training import Callback
 from eva_dit.training_pictures import Pictures
 
 torch.set_num_threads(1)                            # in each thread of the kernel; the browser has a core of its own
@@ -114,6 +115,44 @@ def shares_of_training(dashboard, enough=25):
     return found
 
 
+class Clock(Callback):
+    "When each step ended"
+    def __init__(self): self.ends = []
+    def stepped(self, trainer): self.ends.append((trainer.step, time.perf_counter()))
+
+
+def redraws_of(dashboard, seconds):
+    "(start, end) of each redraw in so many seconds"
+    found, redraw = [], dashboard.redraw
+    def timed(*args, **kwargs):
+        start = time.perf_counter()
+        redraw(*args, **kwargs)
+        found.append((start, time.perf_counter()))
+    dashboard.redraw = timed
+    time.sleep(seconds)
+    dashboard.redraw = redraw
+    return found
+
+
+def cost_of_redraws(dashboard, clock, seconds=100):
+    "(seconds that each redraw added to the steps that it met, against the steps around them; redraws a second)"
+    first = len(clock.ends)
+    found = redraws_of(dashboard, seconds)
+    numbers, ends = (np.array(x) for x in zip(*clock.ends[first:]))
+    starts, ends, took, numbers = ends[:-1], ends[1:], np.diff(ends), numbers[1:]
+    calm = np.ones(len(took), bool)                                          # no redraw, and no evaluation
+    met = [(starts < b + .005) & (ends > a) for a, b in found]               # what is sent is on its way 5 ms more
+    for touched in met: calm &= ~touched
+    calm &= numbers % dashboard.trainer.config.eval_every > 1
+    costs = []
+    for touched in met:
+        k = touched.nonzero()[0]
+        near = [j for j in range(k[0] - 6, k[-1] + 7) if 0 <= j < len(took) and calm[j]] if len(k) else []
+        evaluated = any(numbers[k] % dashboard.trainer.config.eval_every < 2)
+        if near and not evaluated: costs.append(float(took[k].sum() - len(k)*np.mean(took[near])))
+    return costs, len(found)/seconds
+
+
 def processor_time(thread):
     "Processor time that a thread has used, in seconds"
     found = next(t for t in psutil.Process().threads() if t.id == thread.native_id)
@@ -129,7 +168,10 @@ def processor_share(thread, seconds=20):
 
 def measure(dashboard, pictures, path):
     "Write what drawing costs to a file, which is there when it is whole"
+    clock = Clock()
+    dashboard.trainer.callbacks = [*dashboard.trainer.callbacks, clock]
     found = dict(threads=torch.get_num_threads(), processor=processor_share(dashboard.thread),
+                 redraws=cost_of_redraws(dashboard, clock),
                  training=shares_of_training(dashboard), pictures=pictures.share)
     part = Path(f'{path}.part')
     part.write_text(json.dumps(found))

@@ -73,7 +73,7 @@ class TrainConfig:
     dry_run:bool = False                # only say what would be done, and how long it would take
     model:str = None                    # somebody else's model instead, package.module:factory (its code is run)
     model_args:str = None               # keywords for its factory, as JSON: '{"width": 256}'
-    adapt:str = None                    # how it is called: image, timesteps, sample, negative, or several joined by +
+    adapt:str = None                    # how it is called: a family such as diffusers-flux, or image+timesteps+negative
     gate:str = None                     # the learned gate around the width: on or off (on for ours, off for others)
 
     def __post_init__(self):
