@@ -176,7 +176,7 @@ def trained(out:Path, # the folder for everything
 
 # %% ../nbs/70_demo.ipynb #2af407da
 def demo(output_dir, # the folder for everything
-         no_gate:bool=False, # the bare formulation: no gate, and a linear head
+         no_gate:bool=False, # the bare formulation
          max_steps:int=1200, # of training
          crops:int=80, # of each training photograph
          held_out_crops:int=16, # of each held-out photograph
@@ -201,10 +201,9 @@ def demo(output_dir, # the folder for everything
     store = tokens_of(out, progress)
     say(summary(store))
 
-    how = 'no gate, and a linear head: the bare formulation' if no_gate else 'with the learned gate'
-    head = 'linear' if no_gate else 'swiglu'
+    how = 'no gate: the bare formulation' if no_gate else 'with the learned gate'
     say(f'3/4  Training: nano, velocity output, {how}; pictures on the way are in {out}/run/pictures')
-    ckpt = trained(out, progress, no_gate=no_gate, head=head, max_steps=max_steps, seed=seed)
+    ckpt = trained(out, progress, no_gate=no_gate, max_steps=max_steps, seed=seed)
 
     say('4/4  Evaluation: held-out photographs, against baselines')
     result = evaluate(ckpt, store, seed=seed, probe_samples=2, progress=progress)
@@ -218,7 +217,7 @@ def demo(output_dir, # the folder for everything
 @command
 def eva_dit_demo(
     output_dir:str='eva_dit_demo', # folder for everything
-    no_gate:bool=False, # train the bare formulation (and a linear head), and see the ceiling that it meets
+    no_gate:bool=False, # train the bare formulation, and see the ceiling that it meets
     max_steps:int=1200, # of training
     crops:int=80, # of each training photograph
     held_out_crops:int=16, # of each held-out photograph

@@ -171,14 +171,13 @@ def velocity_similarities(work:Work, batch:Batch)->Tensor: # (B, times, 3): mode
 
 # %% ../nbs/51_evaluation.ipynb #9b74d78d
 def noise_left(work:Work, out:Tensor, batch:Batch)->dict: # (B,) each
-    "For a bare `EvaDiT`: the share of the noise that its linear head cannot reach, and the similarity without it"
+    "For an `EvaDiT` without gate: how much noise that it does not see is in the samples, and the similarity without"
     model = work.subject.model
-    if not isinstance(model, EvaDiT) or model.gate is not None or not isinstance(model.head, nn.Linear): return {}
-    if work.subject.flow.prediction != 'velocity': return {}
-    reach = torch.linalg.qr(torch.cat([model.head.weight, model.head.bias[:, None]], 1).float()).Q      # (E, width + 1)
-    inside = out @ reach @ reach.T
-    left = (out - inside).square().sum((1, 2))/batch.x_0.square().sum((1, 2))
-    return dict(noise_left=left, without_that_noise=token_cosine(inside, batch.true).mean(1))
+    if not isinstance(model, EvaDiT) or model.gate is not None or work.subject.flow.prediction != 'velocity': return {}
+    seen = torch.linalg.qr(model.x_embed.weight.T.float()).Q                                            # (E, width)
+    unseen = batch.x_0 - batch.x_0 @ seen @ seen.T                                                      # (B, N, E)
+    left = (out*unseen).sum((1, 2))/batch.x_0.square().sum((1, 2))
+    return dict(noise_left=left, without_that_noise=token_cosine(out - unseen, batch.true).mean(1))
 
 def measure(work:Work, batch:Batch,
             outs:dict # of `answers`

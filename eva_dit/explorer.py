@@ -207,5 +207,5 @@ def facts_of(c:DiTConfig, # the shape
             ('forward', f'{price["flops"]/1e6:,.0f} MFLOP a token, {price["flops"]*c.tokens/1e9:,.1f} GFLOP an image'),
             ('training memory', f'{(fixed + moving)/1e9:,.1f} GB: {fixed/1e9:,.1f} for weights, gradients, AdamW and '
              f'their average, {moving/1e9:,.1f} for a batch of {batch}'),
-            ('ceiling without gate, with a linear head', f'EVA {width_ceiling(c.width, c.eva_dim):.3f}, '
+            ('ceiling without the gate', f'EVA {width_ceiling(c.width, c.eva_dim):.3f}, '
              f'velocity {velocity_ceiling(c.width, c.eva_dim):.3f}')]

@@ -384,11 +384,11 @@ def ceiling_findings(z # the ceiling's metrics, or None
                     )->list:
     "What a bare model cannot reach"
     if not z: return []
-    share = 1 - (z['width'] + 1)/z['eva_dim']
+    share = 1 - z['width']/z['eva_dim']
     return [(None, f'Without the gate, the ceiling of a model of width {z["width"]} on tokens of {z["eva_dim"]} is '
              f'{z["formula"]:.3f} (standardised), however long it trains; measured: {z["measured"]:.3f}. '
-             f'{z["noise_left"]:.1%} of the initial noise is still in the samples, untouched (weights and bias of the '
-             f'last layer leave 1 - (width + 1)/E = {share:.1%}); if just that were removed, it would be '
+             f'{z["noise_left"]:.1%} of the initial noise is still in the samples, untouched, for the first layer does '
+             f'not see it (1 - width/E = {share:.1%}); if just that were removed, it would be '
              f'{z["without_that_noise"]:.3f}.')]
 
 # %% ../nbs/50_metrics.ipynb #a1124cf6

@@ -184,7 +184,8 @@ def overfit_ceiling(trainer:Trainer # with overfit_test_size
     eva, _ = trainer.store.rows(trainer.train_idx)
     held = within_width(trainer.eva_space.encode(eva.to(trainer.device)).cpu(), width)
     if has_gate(trainer): return held
-    return held/(held + 1 - min(1, width/E))**.5 if trainer.flow.prediction == 'velocity' else held**.5
+    seen = min(1, width_of(trainer.raw)/E)                       # what the first layer lets in of the noise
+    return held/(held + 1 - seen)**.5 if trainer.flow.prediction == 'velocity' else held**.5
 
 def width_of_head(model:nn.Module # any
                  )->int:
