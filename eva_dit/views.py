@@ -194,7 +194,7 @@ def keep_drawing(self:View):
         except Exception as e:                              # said, and tried again
             self.problem, self.trace = f'Drawing failed: {type(e).__name__}: {e}', traceback.format_exc()
             self.tell()
-        wait = max(1/self.rate.value, 50*(time.thread_time() - start))
+        wait = max(1/self.rate.value, 75*(time.thread_time() - start))    # what is sent costs half as much again
 
 @patch
 def _ipython_display_(self:View):
