@@ -154,7 +154,8 @@ def compare(folder, # of the run
            )->list: # of sentences
     "What differs between a run and its continuation; a `UserError` if that would be another run"
     a, b = _first_head | then['config'], now['config']
-    changed = [k for k in b if k in a and a[k] != b[k] and k not in _silent]
+    ours = 'model' not in now['model']                       # only ours has a head of two kinds
+    changed = [k for k in b if k in a and a[k] != b[k] and k not in _silent and (ours or k != 'head')]
     def told(names): return ', '.join(f'--{k} {a[k]} (now {b[k]})' for k in names)
     harmless, bending = ([k for k in changed if k in kind] for kind in (_harmless, _bending))
     other = [k for k in changed if k not in _harmless + _bending]
