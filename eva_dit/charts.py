@@ -4,15 +4,13 @@
 
 # %% auto #0
 __all__ = ['vectors', 'script', 'style', 'ink', 'soft', 'edge', 'font', 'LogFollower', 'number', 'History', 'bucket', 'extremes',
-           'decimate', 'means', 'smooth', 'trace', 'panel', 'packed', 'Chart', 'limits_of', 'bundle_of', 'present',
-           'write_page']
+           'decimate', 'means', 'smooth', 'trace', 'panel', 'Chart', 'limits_of', 'bundle_of', 'present', 'write_page']
 
 # %% ../nbs/60_charts.ipynb #5b9bd9cc
 import base64
 import contextlib
 import functools
 import io
-import itertools
 import json
 import math
 import threading
@@ -217,14 +215,12 @@ def smooth(y:np.ndarray, # (n,); what is not finite is stepped over
           )->np.ndarray: # (n,)
     "Exponential moving average of what is known"
     if not a or not len(y): return y
-    i, known = np.arange(128), np.isfinite(y)
-    within = np.triu((a**i)[abs(i - i[:, None])])                                     # (128, 128)
-    v = np.stack([np.where(known, y, 0.), known])                                     # (2, n)
-    v = np.pad(v, ((0, 0), (0, -len(y) % 128))).reshape(2, -1, 128) @ within          # (2, blocks, 128)
-    carried = itertools.accumulate(v[..., -1].T, lambda before, last: a**128*before + last, initial=np.zeros(2))
-    before = np.array(list(carried)[:-1]).T[..., None]                                # (2, blocks, 1)
-    total, weight = (v + before*a**(i + 1.)).reshape(2, -1)[:, :len(y)]
-    with np.errstate(invalid='ignore', divide='ignore'): return total/weight
+    known, reach = np.isfinite(y), 1
+    sums = np.stack([np.where(known, y, 0.), known])                        # (2, n): of values, and of weights
+    while reach < len(y) and a**reach > 1e-12:                              # each sums up `reach` records by now
+        sums[:, reach:] += a**reach*sums[:, :-reach]
+        reach *= 2
+    with np.errstate(invalid='ignore', divide='ignore'): return sums[0]/sums[1]
 
 # %% ../nbs/60_charts.ipynb #7cec5e8f
 def trace(id:str, # names its arrays: `id:x`, `id:y` and `id:z`
@@ -244,11 +240,6 @@ def panel(name:str, # short, of letters
     return dict(name=name, title=title, traces=list(traces), **style)
 
 # %% ../nbs/60_charts.ipynb #e96e09a3
-def packed(a # numbers
-          )->bytes:
-    "As float32, the way they travel"
-    return np.ascontiguousarray(a, np.float32).tobytes()
-
 script = ''.join(map(static_text, ('status.js', 'panel.js', 'chart.js')))
 style = static_text('chart.css')
 
@@ -256,7 +247,8 @@ class Chart(anywidget.AnyWidget):
     "Panels of live curves, with a line above them that says what is going on"
     _esm, _css = script, style
     spec = traitlets.Dict().tag(sync=True)                  # panels: see `panel`
-    arrays = traitlets.Dict().tag(sync=True)                # name -> float32 bytes
+    data = traitlets.Bytes(b'').tag(sync=True)              # all arrays, one behind the other, as float32
+    sizes = traitlets.Dict().tag(sync=True)                 # name -> how many numbers of `data` are its own
     live = traitlets.Dict().tag(sync=True)                  # values beside names, marks, ticks, span, x
     status = traitlets.Dict().tag(sync=True)                # phase, step, total, chips, said, notes, problem, trace, at
     log:Any = traitlets.List().tag(sync=True)               # axes that are logarithmic: x, or names of panels
@@ -270,6 +262,7 @@ class Chart(anywidget.AnyWidget):
                  legend=() # of `trace`: names that belong to all panels
                 ):
         super().__init__(spec=dict(panels=list(panels), legend=list(legend)))
+        self.arrays:dict = {}                               # name -> float32
         self.view, self.drawn, self.sent = None, 0, 0.      # first and last step that the reader has zoomed to
         self.opened = math.inf                              # when a page was opened that has not said anything yet
         self.on_msg(self.heard)
@@ -301,14 +294,16 @@ class Chart(anywidget.AnyWidget):
            ):
         "New curves, in one message"
         self.sent = time.monotonic()
+        self.arrays |= {name: np.ravel(a).astype(np.float32) for name, a in arrays.items()}
         with self.hold_sync():
-            self.arrays = {**self.arrays, **{name: packed(a) for name, a in arrays.items()}}
+            self.data = np.concatenate([[], *self.arrays.values()], dtype=np.float32).tobytes()
+            self.sizes = {name: len(a) for name, a in self.arrays.items()}
             self.live = {**self.live, **live}
             self.n += 1
 
     def __getitem__(self, name:str)->np.ndarray: # float32
         "What a page draws under this name"
-        return np.frombuffer(self.arrays.get(name, b''), np.float32)
+        return self.arrays.get(name, np.zeros(0, np.float32))
 
 # %% ../nbs/60_charts.ipynb #9319fb83
 ink, soft, edge, font = '#1c1e21', '#5f656d', '#dfe2e6', functools.cache(ImageFont.load_default)
@@ -432,7 +427,7 @@ def saved(self:Chart, most:int=12)->dict: # that JSON can hold
     steps = [sorted(files)[i] for i in chosen]
     status = {**self.status, 'said': '', 'at': time.strftime('saved %Y-%m-%d %H:%M')}
     return dict(spec=self.spec, live=self.live, status=status, log=self.log, n=self.n, steps=steps,
-                arrays={name: text(a) for name, a in self.arrays.items()},
+                data=text(self.data), sizes=self.sizes,
                 pictures={step: text(files[step].read_bytes()) for step in steps})
 
 def write_page(path, # of the HTML file

@@ -129,7 +129,9 @@ function render({ model, el }) {
   async function drawAll() {
     const begun = performance.now(), n = model.get('n'), live = model.get('live'), log = model.get('log');
     const theme = themeOf(el);
-    const arrays = Object.fromEntries(Object.entries(model.get('arrays')).map(([k, v]) => [k, floats(v)]));
+    const data = floats(model.get('data')), sizes = Object.entries(model.get('sizes'));
+    let from = 0;
+    const arrays = Object.fromEntries(sizes.map(([name, size]) => [name, data.subarray(from, from += size)]));
     const range = view || rangeOf(arrays), moved = c => c.wide && c.wide !== c.width;
     legend(keys, model.get('spec').legend || [], '', live, theme);
     for (const c of cells) c.none.hidden = c.panel.traces.some(t => arrays[t.y]?.length || arrays[t.x]?.length);
