@@ -334,7 +334,7 @@ def still(self:Chart, width:int=1100)->bytes: # PNG
         seen = Picture.open(io.BytesIO(self.picture)).convert('RGB')
         image.paste(ImageOps.contain(seen, (each - 40, 740)), (10, 10))
     out = io.BytesIO()
-    image.reduce(2).quantize(256).save(out, 'PNG', optimize=True)
+    image.reduce(2).save(out, 'PNG')
     return out.getvalue()
 
 def draw_panel(chart, image, p:dict, box:tuple): # left, top, right, bottom, in pixels
