@@ -21,7 +21,7 @@ import torch
 import traitlets
 from fastcore.basics import patch
 from PIL import Image as Picture, ImageDraw, ImageFont
-from .charts import Chart, packed, panel, present, trace, write_page
+from .charts import Chart, panel, present, trace, write_page
 from .core import UserError
 from .dit import EvaDiT
 from .flow import trivial_velocity_similarity
@@ -319,7 +319,7 @@ def looks_at(self:EmbeddingInspector, k:int)->list: # of tiles
         m = self.seen[k].get(f'blocks.{self.block.value}.{kind}')
         if m is None or m.shape[-1] != len(self.look.z[0]): continue
         a = m.mean(0) if head < 0 else m[head]
-        if kind == 'self_attn': self.maps.attention = packed(a[self.skip:, self.skip:])
+        if kind == 'self_attn': self.maps.attention = np.asarray(a[self.skip:, self.skip:], np.float32).tobytes()
         which = 'all heads' if head < 0 else f'head {head}'
         tile(name, a[token], f'from ({r}, {c}), block {self.block.value}, {which}')
     return out
