@@ -15,6 +15,7 @@ import tarfile
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from glob import glob
 from itertools import islice
 from pathlib import Path
@@ -58,23 +59,28 @@ class Index:
             if isinstance(data, bytes): self.texts.setdefault(stem, {})[suffix[1:]] = text_of(data)
         else: self.seen.ignore(kind_of(name))
 
-def cut_short(path)->bool:
-    "Does an uncompressed archive lack the two empty blocks at its end?"
-    if path.suffix != '.tar': return False
+compressed = b'\x1f\x8b', b'BZh', b'\xfd7zXZ'                  # first bytes of gzip, bzip2 and xz
+
+def wrong_end(path, after:int)->str: # where the last file ends; empty if all is well
+    "What is wrong behind the last file of an uncompressed archive: two empty blocks should end it, and nothing follow"
     with open(path, 'rb') as f:
+        if f.read(6).startswith(compressed): return ''
         f.seek(max(0, path.stat().st_size - 1024))
-        return f.read() != bytes(1024)
+        if f.read() != bytes(1024): return 'without an end mark, so it was cut short'
+        f.seek(after)
+        more = f.read(1024) == bytes(1024) and any(chunk.strip(b'\0') for chunk in iter(partial(f.read, 1 << 20), b''))
+    return 'and goes on behind its end mark: archives joined into one file? Take them apart' if more else ''
 
 def index_of(tar, path)->Index: # an open archive, and where it is
     "Read the headers of an archive, and its texts"
-    index, n = Index(), 0
+    index, n, after = Index(), 0, 0
     try:
         for member in tar:
             index.take(tar, member)
-            n += 1
+            n, after = n + 1, member.offset_data + -(-member.size//512)*512
     except damages as e: index.damage = f'damaged after {n} files ({reason_of(e)})'
-    if not index.damage and cut_short(path):
-        index.damage = f'ends after {n} files without an end mark, so it was cut short'
+    wrong = '' if index.damage else wrong_end(path, after)
+    if wrong: index.damage = f'ends after {n} files {wrong}'
     return index
 
 # %% ../nbs/33a_archives.ipynb #c7c0d2fa

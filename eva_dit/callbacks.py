@@ -321,10 +321,24 @@ def go_on(trainer, folder, state:dict):
     for c in trainer.helpers: c.restore(trainer, state)
 
 # %% ../nbs/43_callbacks.ipynb #bfadb426
+def check_same_model(trainer, saved:dict):
+    "A `UserError` if the tensors of a checkpoint are not those of this model"
+    learned = {f'model.{n}': tuple(p.shape) for n, p in zip(trainer.names, trainer.params)}
+    rest = {f'rest.{n}': tuple(x.shape) for n, x in trainer.untrained().items() if isinstance(x, Tensor)}
+    there = {n: tuple(x.shape) for n, x in saved.items()}
+    asked = {**learned, **rest, **{n: there[n] for n in there if n.startswith('model.')}}
+    other = sorted(n for n in asked if (learned | rest).get(n) != there.get(n))
+    if not other: return
+    now, then = (shapes.get(other[0], 'not there') for shapes in (learned | rest, there))
+    raise UserError(f'The model is not the one that the run in {trainer.folder} was begun with: {len(other)} tensors '
+                    f'differ. {other[0].partition(".")[2]} is {now}, and was {then}. Give the former model, or '
+                    'start a new run in another folder.')
+
 @torch.no_grad()
 def fill(trainer, saved:dict, other:dict):
     "Put tensors in their places, and state that is no tensor"
     part = trainer.processes.part
+    check_same_model(trainer, saved)
     trainer.optimizer.state.clear()
     for n, p, x, a in zip(trainer.names, trainer.params, trainer.shards, trainer.averages):
         x.copy_(part(saved[f'model.{n}'], p))
@@ -339,7 +353,8 @@ def set_back(folder, # of the run
              name:str='', # of its checkpoint
              aside:str='left' # what the names of later checkpoints will begin with
             ):
-    "Make a run folder what it was at a step; later checkpoints are put aside"
+    "Make a run folder what it was at a step; later checkpoints are put aside, half of one is deleted"
+    for torn in folder.glob('checkpoints/.step-*.tmp'): shutil.rmtree(torn, ignore_errors=True)
     for later in folder.glob('checkpoints/step-*'):
         if later.name <= name: continue
         place = later.with_name(f'{aside}-{later.name}')

@@ -427,9 +427,10 @@ def evaluate(model, # a `Checkpoint`; or any module, called as model(x_t, t, con
     numbers = choose(store, settings.split, settings.num_samples or 1000)
     base, net = fitted(subject, store, with_mlp=settings.mlp, folder=cache, progress=progress)
     work = Work(subject, store, settings, images_of(subject, store, numbers, base), base, net, text)
-    training = subject.model.training
+    modes = {m: m.training for m in subject.model.modules()}
     subject.model.eval()
     try: result = summed_up(work, run_over(work, progress))
-    finally: subject.model.train(training)
+    finally:
+        for m, training in modes.items(): m.training = training
     result.metrics['seconds'] = round(time.perf_counter() - begin, 1)
     return result

@@ -24,7 +24,8 @@ class Standardiser:
         if not (mean.isfinite().all() and std.isfinite().all()):
             raise UserError('The token statistics are not finite; '
                             'the tokens that they were computed from hold NaN or Inf.')
-        self.mean, self.std = mean.float(), std.float().clamp_min(1e-6)
+        std = std.float()
+        self.mean, self.std = mean.float(), torch.where(std > 1e-6, std, 1.)        # a constant channel stays as it is
 
     def encode(self, x:Tensor)->Tensor:
         "Tokens as the tower gave them, (..., dim), to standardised ones, float32"

@@ -17,6 +17,7 @@ import shutil
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
+import torch
 from safetensors import SafetensorError
 from .core import (Maybe, UserError, disk_error, free_folder, locked, read_json, settle, whole_file,
                           write_json)
@@ -149,8 +150,9 @@ def write_checkpoint(run, # the run folder
         for file in part.iterdir(): settle(file)
         sums = {file.name: sha256(file) for file in sorted(part.iterdir())}
         write_json(part/'state.json', finite(dict(state, files=sums)))
-    except (OSError, SafetensorError, UserError) as e:
+    except BaseException as e:
         shutil.rmtree(part, ignore_errors=True)
+        if not isinstance(e, (OSError, SafetensorError, UserError)): raise
         clause = disk_error(e) or (disk_error(e.__cause__) if isinstance(e.__cause__, Exception) else None)
         if clause is None: raise
         raise UserError(f'The checkpoint of step {state["step"]} could not be written to {run}: {clause}. '
@@ -254,7 +256,9 @@ class Checkpoint:
         files = ('model.safetensors', 'statistics.safetensors', 'training.safetensors')[:2 + training]
         self.folder, self.state, self.damaged = find_checkpoint(path, which, files)
         self.config, self.flow = SimpleNamespace(**self.state['config']), Flow(**self.state['flow'])
-        self.model = load_model(self.folder, model)
+        with torch.random.fork_rng([]):                     # what is drawn and not saved is drawn as for the training
+            torch.manual_seed(getattr(self.config, 'seed', 0))
+            self.model = load_model(self.folder, model)
         self.statistics = read_weights(self.folder/'statistics.safetensors')
         self.eva_space, self.clip_space = spaces_of(self.statistics, self.config.token_space)
         used = f' The one before it is used: {self.folder.name}.'

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['caption_suffixes', 'caption_columns', 'table_readers', 'damages', 'image_suffixes', 'taken', 'Seen', 'files_below',
-           'read_file', 'readable', 'encoding_of', 'text_of', 'captions_beside', 'as_text', 'the_one',
-           'caption_column_of', 'csv_rows', 'json_rows', 'json_row', 'parquet_rows', 'reason_of', 'rows_of', 'inside',
-           'is_metadata', 'use_row', 'metadata_rows', 'group_of', 'share_or_names', 'assign_splits', 'split_of',
-           'kind_of', 'image_folder', 'hash_of', 'ImageFolder', 'image_bytes', 'load_image', 'Counted', 'account']
+           'read_file', 'readable', 'encoding_of', 'text_of', 'captions_beside', 'written', 'as_text', 'the_one',
+           'caption_column_of', 'one_byte_each', 'csv_rows', 'json_rows', 'json_row', 'parquet_rows', 'reason_of',
+           'rows_of', 'inside', 'is_metadata', 'use_row', 'metadata_rows', 'group_of', 'share_or_names',
+           'assign_splits', 'split_of', 'kind_of', 'image_folder', 'hash_of', 'ImageFolder', 'image_bytes',
+           'load_image', 'Counted', 'account']
 
 # %% ../nbs/33_sources.ipynb #c4770440
 import codecs
@@ -114,12 +115,18 @@ def captions_beside(images:list, # paths
 # %% ../nbs/33_sources.ipynb #c3da5b7a
 caption_columns = 'caption', 'text', 'txt', 'captions', 'sentences', 'prompt'
 
+def written(text:str # as JSON may hold it
+           )->str:
+    "A text that can be written as UTF-8: half of a surrogate pair, left where a text was cut, becomes a question mark"
+    return text.encode('utf8', 'replace').decode('utf8')
+
 def as_text(value # of a cell
            )->str:
     "The text in a cell of a table, the first one if there are several; empty if there is none"
     if isinstance(value, dict): value = [value.get(k) for k in ('raw', 'text', 'caption')]
     if isinstance(value, (list, tuple)): return next((text for text in map(as_text, value) if text), '')
-    return '' if value is None else str(value).strip()
+    if isinstance(value, bytes): return text_of(value)
+    return '' if value is None else written(str(value)).strip()
 
 def the_one(candidates:list, # columns that would do
             where, # they are, for the message
@@ -138,17 +145,23 @@ def caption_column_of(columns, # of a table
     return column or the_one([c for c in caption_columns if c in columns], where, 'captions', '--caption_column')
 
 # %% ../nbs/33_sources.ipynb #07cb4c41
+def one_byte_each(e:UnicodeDecodeError)->tuple: # text, and where to go on
+    "What is no UTF-8 is read as Latin-1, as in `text_of`"
+    return e.object[e.start:e.end].decode('latin-1'), e.end
+
+codecs.register_error('one byte each', one_byte_each)
+
 def csv_rows(path # of a csv file
             ):
     "Rows of a .csv file"
     csv.field_size_limit(2**31 - 1)                          # a picture in base64 is longer than the usual limit
-    with open(path, newline='', encoding=encoding_of(path.open('rb').read(4)), errors='backslashreplace') as f:
+    with open(path, newline='', encoding=encoding_of(path.open('rb').read(4)), errors='one byte each') as f:
         yield from csv.DictReader(f)
 
 def json_rows(path # of a json or jsonl file
              ):
     "Rows of a .jsonl file, which somebody may have written as one JSON array"
-    with open(path, encoding=encoding_of(path.open('rb').read(4)), errors='backslashreplace') as f:
+    with open(path, encoding=encoding_of(path.open('rb').read(4)), errors='one byte each') as f:
         lines = (line for line in f if line.strip())
         first = next(lines, '')
         if first.lstrip().startswith('['):
@@ -188,7 +201,9 @@ def rows_of(path:Path # of a table
     try:
         for row in table_readers[path.suffix.lower()](path):
             n += 1
-            yield row if isinstance(row, dict) else f'row {n} is no object with names'
+            if not isinstance(row, dict): yield f'row {n} is no object with names'
+            elif None in row: yield f'row {n} has more cells than the table has columns: a comma without quotes?'
+            else: yield row
     except damages as e: yield f'damaged after {n} rows ({reason_of(e)})'
 
 # %% ../nbs/33_sources.ipynb #5ec53e14
@@ -217,8 +232,12 @@ def use_row(row, # of a table
     if isinstance(row, str): return row
     name = row.get('file_name')
     if not isinstance(name, str) or not name: return 'a row without file_name'
+    name = written(name)
     key = inside(name, table.parent, root)
     if key is None: return f'{name} leads out of the folder'
+    try: os.stat(Path(root)/key)
+    except (FileNotFoundError, NotADirectoryError): pass             # said when it is read
+    except (OSError, ValueError) as e: return f'{name[:80]!r} cannot be the name of a file ({reason_of(e)})'
     if key in rows: return f'another row about {key}'
     rows[key] = row
     return None
@@ -246,7 +265,7 @@ def metadata_rows(tables:list, # paths
                             f'{", ".join(sorted(columns))}.')
         for key, row in mine.items():
             if key in rows: refused.append((f'{name}: {key}', 'another row about it'))
-            else: rows[key] = dict(row, caption=as_text(row.get(column)))
+            else: rows[key] = dict(row, caption=as_text(row.get(column)) if column else None)
     return rows, refused
 
 # %% ../nbs/33_sources.ipynb #305844d3
@@ -254,15 +273,15 @@ def group_of(key:str, # of a sample
              group_by:str='folder', # folder (the top folder of the key), image, a column, or a regular expression
              row:dict=None # metadata of the sample
             )->str:
-    "The group that a sample belongs to; a key that the expression does not match is a group of its own"
+    "The group that a sample belongs to; one that the column or the expression says nothing about is its own group"
     if group_by == 'folder': return key.split('/')[0]
     if group_by == 'image': return key
     if '(' in group_by:
         try: found = re.search(group_by, key)
         except re.error as e:
             raise UserError(f'--group_by is {group_by!r}, which is not a regular expression ({e}).') from e
-        return found[1] if found else key
-    if row and row.get(group_by) is not None: return str(row[group_by])
+        return found[1] if found and found[1] else key
+    if row and group_by in row: return as_text(row[group_by]) or key
     columns = ', '.join(row or ()) or 'there is none'
     raise UserError(f'--group_by is {group_by!r}, but must be folder, image, a column of the metadata ({columns}), '
                     'or a regular expression whose parentheses enclose the group.')
@@ -275,7 +294,7 @@ def share_or_names(held_out:float|list|str, # a share of the groups, or their na
     share:float|list|str = held_out
     if isinstance(held_out, str):
         names = [name.strip() for name in held_out.split(',')]
-        if set(names) <= set(groups): return names
+        if set(names) <= set(groups) or held_out.isdigit() and held_out != '0': return names
         try: share = float(held_out)
         except ValueError: return names
     if not isinstance(share, (int, float)): return list(share)
@@ -356,7 +375,7 @@ class ImageFolder:
         for key in rows: self.paths.setdefault(key, self.root/key)
         if not self.paths:
             raise UserError(f'There is no image in {input_dir} or below; images end in {", ".join(image_suffixes)}.')
-        beside = captions_beside(images, texts)
+        beside, self.columns = captions_beside(images, texts), {c for row in rows.values() for c in row}
         self.seen.ignore('captions without an image', len(set(texts) - set(beside.values())))
         self.seen.found += len(self.paths) + len(refused)
         self.samples = [self.sample(key, rows.get(key), beside, group_by or 'folder') for key in sorted(self.paths)]
@@ -369,8 +388,10 @@ class ImageFolder:
     def sample(self, key, row, beside, group_by):
         "What is known about an image"
         text = beside.get(self.paths[key])
-        written = text_of(read_file(text)) if text else ''
-        return dict(key=key, caption=row['caption'] if row else written, group=group_of(key, group_by, row))
+        beside_it = text_of(read_file(text)) if text else ''
+        caption = beside_it if row is None or row['caption'] is None else row['caption']
+        known = dict.fromkeys(self.columns) if row is None else row
+        return dict(key=key, caption=caption, group=group_of(key, group_by, known))
 
     def pieces(self, shard_size:int)->int: # as many images as go into a shard
         "How many pieces there are"

@@ -8,6 +8,7 @@ __all__ = ['lr_schedules', 'patience', 'learning_rate', 'ema_decay_at', 'Tally',
 
 # %% ../nbs/42_training.ipynb #93e127e5
 import contextlib
+import functools
 import itertools
 import math
 import signal
@@ -64,6 +65,14 @@ def draw(flow, # whose times
     for place, x in enumerate(x_0, first + 1):
         x.normal_(generator=g.manual_seed((seed*1_000_003 + place)*2_654_435_761 % 2**63))
     return u, t, x_0
+
+@contextlib.contextmanager
+def own_random(device, *numbers:int):
+    "What a model draws by itself, such as dropout, depends on these numbers alone; others draw on as before"
+    seed = functools.reduce(lambda seed, n: (seed*1_000_003 + n + 1) % 2**63, numbers, 0)
+    with torch.random.fork_rng([device] if device.type == 'cuda' else []):
+        torch.manual_seed(seed)
+        yield
 
 # %% ../nbs/42_training.ipynb #b0591f2e
 class Tally:
@@ -266,7 +275,7 @@ def forward_backward(self:Trainer, eva, clip)->dict: # loss, similarity, and the
         share, extra = len(eva)/n, dict(drop=u < work.condition_dropout) if work.condition_dropout else {}
         x_1, cond = self.eva_space.encode(eva), self.clip_space.encode(clip)
         with contextlib.nullcontext() if k == work.parts else self.processes.no_exchange(work.model):
-            with self.processes.autocast():
+            with self.processes.autocast(), own_random(self.device, self.config.seed, self.step, self.processes.index, k):
                 loss, similarity, t = self.flow.loss(work.model, x_1, cond, t=t, x_0=x_0, **extra)
             (loss*share).backward()
         sums, counts = by_time_bin(similarity, t)
