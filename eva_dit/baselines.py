@@ -172,7 +172,9 @@ def ridge_of(store, # where from
     most = max(64, int(5e11/(N*C*(C + E))))
     of = [store.identity(), store.cls, type(spaces[0]).__name__, *(x.tolist() for s in spaces for x in (s.mean, s.std))]
     if len(images) <= most and torch.equal(images, store.indices('train')):
-        return cached('baselines', of, lambda: fit_baselines(store, *spaces), getattr(store, 'folder', folder))['ridge']
+        encodes = hasattr(store, 'loader')                       # on the fly: its folder is one of somebody's images
+        place = folder if encodes else getattr(store, 'folder', folder)
+        return cached('baselines', of, lambda: fit_baselines(store, *spaces), place)['ridge']
     part = evenly(images, most)
     if len(part) < len(images):
         notes.append(f'The ridge baseline that is shown while training was fitted on {most:,} of the {len(images):,} '

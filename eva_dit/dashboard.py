@@ -90,7 +90,9 @@ class RunPage(View):
         self.checkpoints = checkpoint_marks(self.folder)
         self.chart.show_pictures(pictures_in(self.folder))
         place = self.store_folder()
-        if self.optimum is None and place and len(self.history): self.optimum = linear_optimum(place)
+        if self.optimum is not None or not len(self.history): return
+        places = [self.folder, place] if place else [self.folder]           # on the fly, it lies in the run folder
+        self.optimum = next(filter(None, map(linear_optimum, places)), None)
 
 # %% ../nbs/61_dashboard.ipynb #9bcea134
 class RunView(RunPage):

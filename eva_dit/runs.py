@@ -86,6 +86,7 @@ class RunLog:
                  **config # anything worth knowing, such as learning_rate=1e-4; shown beside the curves
                 ):
         self.folder, self.step = Path(folder), resume
+        config = json.loads(json.dumps(finite(config), default=str))    # what JSON does not know, in words
         if resume is None: free_folder(folder, ('config.json', 'metrics.jsonl'), 'choose another folder, or resume')
         self.lock = contextlib.ExitStack()
         with self.lock:                                             # given back if any of this fails
@@ -96,13 +97,13 @@ class RunLog:
 
     def __call__(self,
                  step:int, # done so far
-                 **measured # such as loss=.3; tensors of one number are fetched
+                 **measured # such as loss=.3; tensors are fetched
                 )->dict: # the record
         "Write a line"
         if self.step is not None and step <= self.step:
             raise UserError(f'The log of {self.folder} has step {self.step} already, and was given step {step}.')
-        numbers = {k: v.item() if hasattr(v, 'item') else v for k, v in measured.items()}
-        self.step, record = step, finite(dict(step=step, **numbers))
+        numbers = {k: v.tolist() if hasattr(v, 'tolist') else v for k, v in measured.items()}
+        self.step, record = int(step), finite(dict(step=int(step), **numbers))
         append_line(self.folder/'metrics.jsonl', record)
         return record
 

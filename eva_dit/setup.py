@@ -257,13 +257,18 @@ def build_model(work:Work, # so far
     flow = options.get('flow') or 'velocity'
     flow = flow if isinstance(flow, Flow) else Flow(flow, c.time_shift)
     work.flow = dataclasses.replace(flow, prediction=c.prediction or flow.prediction)
-    work.raw = model.to(work.processes.device)
     work.name = c.model_size if ours else name or type(nested(model)[-1]).__name__
     args = json.loads(c.model_args) if c.model_args else None
     work.saved_as = dict(name=name, args=args, **dims) if foreign else {}
+    own = nested(model)[-1]
+    if not isinstance(own, nn.Module): raise UserError(f'A training needs a module, and was given {own!r}.')
+    if any(n.startswith('_orig_mod.') for n, _ in own.named_parameters()):
+        raise UserError('The model comes out of torch.compile, and its checkpoint would not fit the module itself. Give '
+                        'the module, and compile=True (--compile).')
     if not any(p.requires_grad for p in model.parameters()):
         raise UserError(f'{work.name} has no parameter that can be trained.')
-    if not any(m.training for m in nested(model)[-1].modules()):
+    work.raw = model.to(work.processes.device)
+    if not any(m.training for m in own.modules()):
         work.notes.append(f'{work.name} comes in evaluation mode, and is trained in it.')
     drop = 0. if c.overfit_test_size else c.condition_dropout
     work.condition_dropout = drop if takes(model).drop else 0.

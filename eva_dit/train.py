@@ -101,7 +101,7 @@ _choices = dict(model_size=tuple(presets), head=('swiglu', 'linear'), training_m
                 mixed_precision=('auto', 'no', 'bf16'), gate=(None, 'on', 'off'), resume=(False, True, 'auto'))
 _positive = ('batch_size gradient_accumulation_steps num_epochs eval_every eval_num_samples save_every '
              'keep_checkpoints log_every max_grad_norm time_shift').split()
-_not_negative = 'max_steps learning_rate warmup_steps weight_decay overfit_test_size workers'.split()
+_not_negative = 'max_steps learning_rate warmup_steps weight_decay overfit_test_size workers seed'.split()
 _kinds:dict = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false'}
 
 def check_type(name:str, # of the setting
@@ -128,6 +128,7 @@ def check_settings(config:TrainConfig # the settings of a run
         if not values[k] >= 0: raise UserError(f'--{k} is {values[k]}, but must not be negative.')
     for k in ('ema_decay', 'condition_dropout'):
         if not 0 <= values[k] < 1: raise UserError(f'--{k} is {values[k]}, but must be at least 0 and below 1.')
+    if config.seed >= 2**63: raise UserError(f'--seed is {config.seed}, but must be less than 2^63.')
     if config.no_gate and config.gate == 'on': raise UserError('--no_gate and --gate on contradict each other.')
     if not config.output_dir: raise UserError('Give a folder for the run with --output_dir.')
     if config.tracker is not None: check_tracker(config.tracker)
