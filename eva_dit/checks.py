@@ -7,16 +7,31 @@ __all__ = []
 
 # %% ../nbs/53_checks.ipynb #85c6d451
 import contextlib
+import re
 import torch
 from torch import Tensor
 from .core import UserError
 from .inside import over_heads
-from .subject import (apart, asked, awake, check, copied, fact, fault, kept, moved, orders, picked, responses,
-                             sound, unknown)
+from .models import ModelError, own_words
+from .subject import (apart, asked, awake, check, copied, fact, fault, kept, moved, orders, own_name, picked,
+                             responses, sound, unknown)
 
 # %% ../nbs/53_checks.ipynb #bb16941f
 call_advice = ('how it is called: model(x_t, t, cond) with x_t (B, N, E), t (B,) from 0 (noise) to 1 (data), cond '
                '(B, M, C), and an answer like x_t; anything else with an adapter (--adapt, or adapt=...)')
+
+mode_advice = 'train(mode) of the module or of one inside: it should change the mode, or merge weights once'
+
+def changed_by_eval(s)->list: # names
+    "The weights that change if evaluation mode is asked for once more"
+    modes = {m: m.training for m in s.network.modules()}
+    with torch.no_grad():
+        s.network.eval()
+        before = {n: p.clone() for n, p in s.network.state_dict().items() if isinstance(p, Tensor)}
+        s.network.eval()
+        after = s.network.state_dict()
+    for module, training in modes.items(): module.training = training
+    return [own_name(n) for n, p in before.items() if not torch.equal(p.nan_to_num(), after[n].nan_to_num())]
 
 @check('memory', 'precision')
 def shapes(s):
@@ -27,7 +42,12 @@ def shapes(s):
     cond)`.
 
     Asked with one image and with three, in the mode that the model is in. An error of the model is told with its
-    file and line. A `squeeze()` that drops a batch of one is seen here."""
+    file and line. A `squeeze()` that drops a batch of one is seen here. So is a `train()` of somebody's own that
+    fails, or that merges weights anew each time that it is called."""
+    try: changed = changed_by_eval(s)
+    except Exception as e: return fault(None, f'it has no evaluation mode: {own_words(e)}', mode_advice)
+    if changed:
+        return fault(None, f'eval() changes weights each time that it is called ({changed[0]})', mode_advice, changed)
     for n in (1, 3):
         x_t, t, cond = s.inputs(n)
         try:
@@ -43,6 +63,8 @@ finite_advice = {
     'large tokens': 'exponentials or squares of large numbers: a norm before them',
     'bfloat16': 'what overflows in low precision: an eps below 1e-3, a softmax or a norm that wants float32'}
 
+autocast_advice = 'tensors of two dtypes meet: .to(x.dtype) where one is made, or autocast(enabled=False) around the place'
+
 @check('shapes', 'stays in the tree')
 def finite(s):
     """Answers and gradients are finite: at t = 0 and 1, for large tokens, in bfloat16
@@ -53,13 +75,18 @@ def finite(s):
 
     Five calls: times in the middle, t = 0, t = 1, tokens ten times as large, bfloat16 under autocast; each with
     its backward pass. The first module whose answer is not finite although its inputs are is named. There is no
-    limit: one number is enough."""
+    limit: one number is enough. A model that fails in bfloat16 on the CPU is not judged there: code that switches
+    autocast off for CUDA meets it."""
     for case, advice in finite_advice.items():
         x_t, t, cond = s.inputs(2)
         if case.startswith('t ='): t = torch.full_like(t, float(case[4:]))
         if case == 'large tokens': x_t = 10*x_t
         with torch.autocast(s.device.type, torch.bfloat16, enabled=case == 'bfloat16'), first_bad(s) as bad:
-            out = s(x_t, t, cond)
+            try: out = s(x_t, t, cond)
+            except ModelError as e:
+                if case != 'bfloat16': raise
+                if s.device.type == 'cpu': return sound(None, f'all are finite; bfloat16 cannot be asked on the CPU ({e})')
+                return fault(None, f'the model failed under autocast in bfloat16: {e}', autocast_advice)
             if out.isfinite().all(): bad += bad_gradients(s, out)
         if not out.isfinite().all() or bad:
             return fault(None, f'not finite for {case}' + (f', first in {bad[0]}' if bad else ''), advice, bad)
@@ -322,12 +349,15 @@ def own_place(s):
     for why, q in misplaced(p, *s.grid):
         if share_at(R, q, s.grid) > .8:
             return fault(share, f'{text}; {share_at(R, q, s.grid):.0%} by another rule', why)
+    most = (R.argmax(1) == p).float().mean().item()
+    if most > .8: return fact(share, f'{text}; {most:.0%} are felt most at their own place, and around it, too')
     if strength < 1.5:
         return fault(share, f'{text}; a token answers to its own change {strength:.2f} times as strongly as '
                                            'others do', mixed_advice(s, R))
     for size in (2, 4, 8):
         row, column = middle(R, s.grid)
         inside = (row//size == p//s.grid[1]//size) & (column//size == p % s.grid[1]//size)
+        if size >= max(s.grid): return fact(share, f'{text}; a change is felt all over the image')
         if inside.float().mean() > .9:
             return fact(share, f'a change is felt all over a patch of {size} x {size} tokens')
     return fault(share, text, 'the order in which tokens are taken and put back: unpatchify, a reshape where a '
@@ -377,7 +407,7 @@ def position(s):
     text = f'moved tokens give the moved output up to {e:.1e} (a model that sees places: more than 1e-05)'
     if e > 1e-5: return sound(e, text)
     both = [*s.network.named_buffers(), *s.network.named_parameters()]
-    there = [n.removeprefix('inner.') for n, _ in both if any(w in n.lower() for w in ('rope', 'cos', 'freq', 'pos'))]
+    there = [n.removeprefix('inner.') for n, _ in both if re.search('rope|cos|freq|pos(?!t)', n.lower())]
     return fault(e, text, (f'{there[0]} is there and has no effect: is it filled and added?' if there else
                            'an embedding of places.') + ' A rotary one must turn along the tokens, dim -2, '
                  'its result must be used, and place numbers must not all be zero')

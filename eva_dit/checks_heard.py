@@ -9,7 +9,7 @@ __all__ = []
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from .checks import misplaced
+from .checks import misplaced, own_place
 from .core import UserError
 from .models import ModelError
 from .subject import apart, asked, awake, check, fact, fault, kept, responses, sound, unknown
@@ -178,6 +178,8 @@ def conditioning_in_place(s):
     for why, q in misplaced(p, *s.grid):
         if (at == q).float().mean() > .8:
             return fault(share, f'{text}; by another rule all are', f'the conditioning: {why}')
+    if s.aligned and own_place(s).verdict == 'fact':
+        return fact(share, f'{text}; nor is a token felt at one place only, as in a U-Net')
     if s.aligned:
         return fault(share, text, 'the order of the conditioning tokens: shuffled, reshaped, or pooled too early')
     if sharp > 30 and len(at.unique()) > .9*len(at):
@@ -197,10 +199,10 @@ def order_of_conditioning(s):
     with awake(s):
         x_t, t, cond = s.inputs(2)
         order = torch.randperm(s.tokens, generator=torch.Generator().manual_seed(1))
-        now, other, mean = (asked(s, x_t, t, c) for c in (cond, cond[:, order], cond.mean(1,
-                keepdim=True).expand_as(cond)))
+        conds = cond, cond[:, order], cond.mean(1, keepdim=True).expand_as(cond), cond.flip(0)
+        now, other, mean, another = (asked(s, x_t, t, c) for c in conds)
     e, pooled = apart(other, now), apart(mean, now)
-    if pooled < 1e-5: return fact(e, 'only the mean of the conditioning is heard: one token for all places')
+    if pooled < min(1e-5, .01*apart(another, now)): return fact(e, 'only the mean of the conditioning is heard: one token for all places')
     if e > 1e-5: return sound(e, f'in another order the output changes by {e:.1e}')
     return fact(e, f'in another order the output changes by {e:.1e}: which conditioning token belongs to which place '
                    f'is not heard')

@@ -51,8 +51,9 @@ def heads_see_whole_tokens(s):
     text = f'a change of a token reaches {heads:.0%} of {count.shape[1]} heads'
     if heads < 1 or (found.rows != found.rows[:, :1]).any():
         return fault(heads, f'{text}, or other rows in each', heads_advice)
-    if not found.rows.equal(found.columns): return fault(heads, f'{text}, as a key at another place', heads_advice)
-    return sound(heads, f'{text}, as query and as key at the same place')
+    if (found.rows & ~found.columns).any(): return fault(heads, f'{text}, as a key at another place', heads_advice)
+    around = '' if found.rows.equal(found.columns) else '; keys also hear its neighbours'
+    return sound(heads, f'{text}, as query and as key at the same place{around}')
 
 @check('heads see whole tokens', 'softmax over keys', 'tokens see each other')
 def heads_go_back(s):
@@ -62,14 +63,15 @@ def heads_go_back(s):
     handed to others.
 
     A change of one row of what attention found: how many tokens of the layer behind it follow? One in sound
-    models, 2 and more in slips."""
+    models, 2 and more in slips. Four attentions are asked, from the first to the last."""
     found = among_tokens(s)
     if found is None: return unknown('no attention among tokens was seen')
-    n = goes_back_to(s, found.length)
-    if n is None: return unknown('no linear layer with as many tokens follows the attention')
-    text = f'what the heads found for one token goes to {n}'
+    after = goes_back_to(s, found.length)
+    if not after: return unknown('no layer with as many tokens follows the attention')
+    index, n = max(after, key=lambda pair: pair[1])
+    text = f'what the heads found for one token goes to {n}, in {len(after)} attentions'
     if n <= 1: return sound(n, text)
-    return fault(n, text, 'heads merged by reshape without the transpose back: out.transpose(1, 2).flatten(2)')
+    return fault(n, f'what the heads of attention {index} found for one token goes to {n}', 'heads merged by reshape without the transpose back: out.transpose(1, 2).flatten(2)')
 
 # %% ../nbs/53b_checks_inside.ipynb #c7c194ee
 turned_by = dict(
@@ -82,6 +84,12 @@ turned_by = dict(
 def knows_places(S):
     "Do scores of equal tokens differ at all?"
     return bool((S.std((1, 2)) > 1e-5*S.abs().mean((1, 2))).any())
+
+def inner(grid):
+    "Numbers of the places away from the border; all of them if the grid is small"
+    (R, C), margin = grid, max(1, min(grid)//4)
+    if min(grid) < 4: margin = 0
+    return torch.arange(R*C).view(R, C)[margin:R - margin, margin:C - margin].flatten()
 
 def explained(S, grid):
     "What explains scores between places: its name and what it leaves"
@@ -109,6 +117,8 @@ def rotation(s):
     S = None if found is None else place_scores(s, found)
     if S is None: return unknown('no attention was seen that equal tokens enter as equals')
     if not knows_places(S): return unknown('scores know no places: no rotary embedding')
+    if not knows_places(S[:, inner(s.grid)][:, :, inner(s.grid)]):
+        return unknown('scores know places only at the border, as from the padding of a convolution')
     name, left = explained(S, s.grid)
     text = f'of scores of equal tokens, the way on the grid leaves {left["grid"]:.1e} (limit 0.002)'
     if left['grid'] < .002: return sound(left['grid'], text)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from .inside import gradients_of, matters, reached, redrawn, touched, watched
+from .models import ModelError
 from .subject import asked, awake, check, fact, fault, kept, own_name, sound, unknown
 
 # %% ../nbs/53c_checks_parameters.ipynb #eb70dfcf
@@ -134,15 +135,22 @@ def norms(s):
         return fault(len(wrong), f'{text}; {change}',
                      'what the norm divides by: the root of the mean square, not its inverse', wrong)
     chain = {n: first for n, (first, i) in found.after.items() if not count.get(i)}
+    layers = dict(s.modules())
+    own = {n for n in chain if any(p.ndim > 1 for p in layers[n.rpartition('.')[0]].parameters(recurse=False))}
     unused = [n for i, n in found.made.items() if not count.get(i) and n not in chain.values()]
     if len(unused) > 1:
         return fact(len(unused), f'{text}; {len(unused)} are computed and not used ({unused[0]})',
                     'is the result of the norm used?', unused)
+    weak = [n for n, e in found.sized.items() if e > .3 and not isinstance(layers[n], nn.modules.batchnorm._BatchNorm)]
+    if weak:
+        change = f'ten times as much into {weak[0]} changes its answer by {found.sized[weak[0]]:.2g}'
+        return fact(len(weak), f'{text}; {change}: an eps of the size of the tokens, a root left out, or no norm at all',
+                    names=weak)
     if not found.after: return sound(0, f'{text}, none directly after another')
     n, first = next(iter((chain or {n: f for n, (f, _) in found.after.items()}).items()))
     text += f', {len(found.after)} directly after another ({n} after {first}), {len(chain)} with nothing in between'
     advice = 'two norms in a row: was one of them meant for another place?'
-    if len(chain) > 1: return fault(len(chain), text, advice, chain)
+    if len(set(chain) - own) > 1: return fault(len(chain), text, advice, chain)         # a layer may bring its own
     return fact(len(chain), text, advice, found.after)
 
 # %% ../nbs/53c_checks_parameters.ipynb #b0b64b97
@@ -258,7 +266,9 @@ def autocast(s):
 
     The share of linear layers that run in bfloat16 under autocast: all of them in sound models, .15 in a slip;
     the limit is .25."""
-    with torch.autocast(s.device.type, torch.bfloat16): dtypes = watched(s).dtypes
+    try:
+        with torch.autocast(s.device.type, torch.bfloat16): dtypes = watched(s).dtypes
+    except ModelError as e: return unknown(f'it cannot be asked for an answer in bfloat16 here ({e})')
     if not dtypes: return unknown('no linear layers were seen')
     share = sum(d == torch.bfloat16 for d in dtypes)/len(dtypes)
     text = f'{share:.0%} of {len(dtypes)} linear layers run in bfloat16 under autocast'
@@ -308,8 +318,9 @@ def dead_blocks(s, idle):
     top = [name for name, _ in blocks(s) if sum(part.isdigit() for part in name.split('.')) == 1]
     own = {name: [n for n, p in s.named.items() if n.startswith(f'{name}.') and p.requires_grad] for name in top}
     dead = [name for name, names in own.items() if names and set(names) <= idle]
-    lively = {name.rpartition('.')[0] for name, names in own.items() if set(names) - idle}
-    return next((name for name in dead if name.rpartition('.')[0] in lively), '')
+    def kind(name): return name.rpartition('.')[0], tuple(s.named[n].shape for n in own[name])
+    lively = {kind(name) for name, names in own.items() if set(names) - idle}
+    return next((name for name in dead if kind(name) in lively), '')        # another size is another way in
 
 # %% ../nbs/53c_checks_parameters.ipynb #bd138a66
 @check('time heard', 'each token of conditioning', 'own place', trains=True)
@@ -337,6 +348,9 @@ def gradients(s):
     if not never: return sound(0., text)
     matter = [n for n in never if matters(s, n)]
     cut = [n for n in matter if n in felt]
+    if cut and watched(s).chooses and not any(matters(s, n, by=1e-4) for n in cut):
+        return fact(len(cut)/len(learned), f'{text}; {some(cut)} only choose (a bias of a router), which has no gradient',
+                    'a buffer, or requires_grad=False, for what is set by hand', cut)
     if cut:
         text = f'{text}; {some(cut)} matter and have never had one'
         return fault(len(cut)/len(learned), text, cut_advice(s, cut), cut)

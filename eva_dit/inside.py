@@ -27,6 +27,7 @@ def normalised(x)->set: # dims, of the last three
 
 products = torch.matmul, torch.bmm, Tensor.matmul, Tensor.__matmul__, Tensor.bmm
 softmaxes = torch.softmax, F.softmax, Tensor.softmax
+choices = torch.topk, Tensor.topk, torch.argmax, Tensor.argmax, torch.sort, Tensor.sort, torch.argsort, Tensor.argsort
 
 def operands(func, args)->list: # (tensor, dims that the product sums over)
     "What a product multiplies, and over which dims of each it sums"
@@ -54,16 +55,22 @@ class Watch(TorchFunctionMode):
     def __init__(self):
         super().__init__()
         self.attentions, self.dtypes, self.parameters, self.wrong, self.entered = [], [], {}, [], []
+        self.chooses = False                            # does it pick the largest of something, as a router does?
+        self.began:dict = {}                            # id of a tensor: could an optimizer hold it when it was seen first?
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        self.parameters |= {id(a): a for a in args if isinstance(a, nn.Parameter) or learns(a)}
+        for a in args:
+            if isinstance(a, Tensor): self.began.setdefault(id(a), learns(a))   # before this call may change it
+        self.parameters |= {id(a): a for a in args if isinstance(a, nn.Parameter) or learns(a) and self.began[id(a)]}
         out = func(*args, **kwargs)
+        if isinstance(out, Tensor): self.began.setdefault(id(out), False)       # made here: an x_t to differentiate by
         if func is F.linear:
             self.dtypes.append(out.dtype)
             self.entered.append(args[0].detach())
         elif func is F.scaled_dot_product_attention: self.by_torch(*args, **kwargs)
         elif func in softmaxes: self.by_hand(*args, **kwargs)
+        elif func in choices: self.chooses = True
         else: self.product(func, args)
         return out
 
@@ -80,10 +87,14 @@ class Watch(TorchFunctionMode):
             if normalised(input): self.wrong.append((tuple(input.shape), min(normalised(input)), 'softmax'))
 
     def product(self, func, args):
-        "A product: were its weights normalised over what it sums?"
-        for x, summed in operands(func, args):
+        "A product with values: were its weights normalised over what it sums?"
+        both = operands(func, args)
+        if any(isinstance(x, nn.Parameter) for x, _ in both): return           # heads are mixed (talking heads), say
+        for x, summed in both if len(both) > 1 else []:
             ones = normalised(x)
-            if ones and not ones & summed: self.wrong.append((tuple(x.shape), min(ones), max(summed, default=None)))
+            routes = bool(ones) and bool(((x == 0) | (x == 1)).all())          # one-hot: tokens are sent to experts
+            if ones and summed and not routes and not ones & summed:
+                self.wrong.append((tuple(x.shape), min(ones), max(summed)))
 
 def watched(s:Subject # the network
            )->Watch:
@@ -130,22 +141,25 @@ def row_of_places(s:Subject, # the network
     return torch.arange(s.places) + int(bool(s.cls)) + shifts.pop()
 
 # %% ../nbs/17_inside.ipynb #42bf1448
+convolutions = torch.conv1d, torch.conv2d, torch.conv3d
+
 class Nudge(TorchFunctionMode):
-    "Changes what the first attention over `length` tokens found for token n, and keeps what the next linear layers get"
-    def __init__(self, length, n=None):
+    "Changes what an attention over `length` tokens found for token n, and keeps what the next layers are given"
+    def __init__(self, length, n=None, index=0):
         super().__init__()
-        self.length, self.n, self.found, self.after = length, n, False, []
+        self.length, self.n, self.index, self.count, self.after = length, n, index, 0, []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func is F.linear and self.found and len(self.after) < 8: self.after.append(args[0].detach())
+        if self.count > self.index and len(self.after) < 8:
+            if func is F.linear: self.after.append(args[0].detach())
+            elif func in convolutions: self.after.append(args[0].detach().flatten(2).mT)      # (B, L, D), as above
         out = func(*args, **(kwargs or {}))
-        if self.found or not self.is_attention(func, args, out): return out
-        self.found = True
-        if self.n is None: return out
-        out = out.clone()
+        if not self.is_attention(func, args, out): return out
+        self.count += 1
+        if self.n is None or self.count != self.index + 1: return out
         noise = torch.randn(out.shape[-1], generator=torch.Generator().manual_seed(9)).to(out)
-        out[..., self.n, :] += out.std()*noise
-        return out
+        here = (torch.arange(self.length, device=out.device) == self.n)[:, None]
+        return out + here*(out.detach().std()*noise)
 
     def is_attention(self, func, args, out):
         "Does a function answer with what attention found?"
@@ -165,19 +179,26 @@ def over_heads(s:Subject # the network
 
 def goes_back_to(s:Subject, # the network
                  length:int # tokens in its attention
-                )->int: # tokens; None if it cannot be seen
-    "To how many tokens at most goes what the heads found for one"
-    worst, given = 0, s.inputs(1, seed=50)
+                )->list: # of (number of the attention, tokens); without those where it cannot be seen
+    "To how many tokens at most goes what the heads found for one; asked of four attentions, from the first to the last"
     with awake(s):
-        with Nudge(length) as plain: asked(s, *given)
-        for n in (0, length//3, length - 1):
-            with Nudge(length, n) as nudged: asked(s, *given)
-            pairs = [(a, b) for a, b in zip(nudged.after, plain.after) if a.shape != b.shape or not torch.equal(a, b)]
-            if not pairs: return None
-            a, b = pairs[0]                                               # the first layer that feels it
-            if a.shape != b.shape or a.ndim < 2 or a.shape[-2] not in (length, s.tokens): return None
-            changed = (a - b).abs().amax(-1) > 1e-6*b.std()
-            worst = max(worst, int(changed.sum()))
+        with Nudge(length) as plain: asked(s, *s.inputs(1, seed=50))
+        places = torch.linspace(0, plain.count - 1, min(4, plain.count)).round().int().tolist() if plain.count else []
+        found = [(index, tokens_after(s, length, index)) for index in places]
+    return [(index, n) for index, n in found if n is not None]
+
+def tokens_after(s, length, index)->int: # None if it cannot be seen
+    "How many tokens of the layer behind an attention follow one of what it found"
+    worst, given = 0, s.inputs(1, seed=50)
+    with Nudge(length, index=index) as plain: asked(s, *given)
+    for n in (0, length//3, length - 1):
+        with Nudge(length, n, index) as nudged: asked(s, *given)
+        pairs = [(a, b) for a, b in zip(nudged.after, plain.after) if a.shape != b.shape or not torch.equal(a, b)]
+        if not pairs: return None
+        a, b = pairs[0]                                                   # the first layer that feels it
+        if a.shape != b.shape or a.ndim < 2 or a.shape[-2] not in (length, s.tokens): return None
+        changed = (a - b).abs().amax(-1) > 1e-6*b.std()
+        worst = max(worst, int(changed.sum()))
     return worst
 
 # %% ../nbs/17_inside.ipynb #d5cb8cef
@@ -199,6 +220,16 @@ def tables(s:Subject, # the network
             if not weight and is_table(x, rows or s.places): found[own_name(f'{name}.{own}')] = x.detach()
     return found
 
+def learned_places(s, length)->list: # of tensors
+    "Parameters that are no weights and have an entry for each place: added to queries, keys or scores"
+    found, counts = [], {s.places, s.tokens, length}
+    for module in s.network.modules():
+        for own, p in module.named_parameters(recurse=False):
+            if own == 'weight' and not isinstance(module, nn.Embedding) or p.ndim < 2: continue
+            few = p.shape[0] in counts and p.shape[1] < 64 and p.shape[1] not in counts
+            if few if p.ndim == 2 else counts & set(p.shape[-2:]): found.append(p)
+    return found
+
 def differ(x, s, length, rows)->bool:
     "Are the tokens of the grid different from each other in what a linear layer was given?"
     if x.ndim != 3 or x.shape[1] not in (s.tokens, length): return False
@@ -215,6 +246,7 @@ def place_scores(s:Subject, # the network
     with awake(s):
         for x in (*tables(s).values(), *tables(s, found.length).values()):
             if x.shape[-1] == width: x.zero_()                            # added to tokens, and not a table of angles
+        for p in learned_places(s, found.length): p.zero_()
         x_t, t, cond = s.inputs(1, seed=55, flat=True)
         with Watch() as seen: asked(s, x_t[:, :1].repeat(1, s.tokens, 1), t, cond)
     if found.index >= len(seen.attentions): return None
@@ -309,7 +341,8 @@ def asleep(s:Subject # the network
 
 def matters(s:Subject, # the network
             name:str, # of a parameter
-            woken:bool=True # of the awake network; else as it is
+            woken:bool=True, # of the awake network; else as it is
+            by:float=1. # how much is added, as a share of its size
            )->bool:
     "Does the answer change at all if a parameter is filled with other numbers?"
     state = awake(s) if woken else asleep(s)
@@ -321,7 +354,7 @@ def matters(s:Subject, # the network
             return [s(x_t.clone(), t.clone(), c if c is None else c.clone()) for c in conds]
         before, p = answers(), s.named[name]
         noise = torch.randn(p.shape, generator=torch.Generator().manual_seed(5)).to(p)
-        p.add_(noise*p.square().mean().sqrt().clamp_min(.1))
+        p.add_(by*noise*p.square().mean().sqrt().clamp_min(.1))
         return any(not torch.equal(a, b) for a, b in zip(before, answers()))
 
 def gradients_of(s:Subject, # the network
