@@ -25,8 +25,8 @@ from .core import UserError, held_signals, read_json, write_json
 from .flow import token_cosine
 from .models import nested
 from .progress import progress_of
-from .runs import (append_line, checkpoint_name, cut_log, drop_old, find_checkpoint, finite, point, pointed,
-                          read_log, write_checkpoint)
+from .runs import (append_line, check_same_model, checkpoint_name, cut_log, drop_old, find_checkpoint, finite,
+                          point, pointed, read_log, write_checkpoint)
 from .sampling import noise, sample
 from .saving import save_model
 from .ridge import with_one
@@ -321,24 +321,13 @@ def go_on(trainer, folder, state:dict):
     for c in trainer.helpers: c.restore(trainer, state)
 
 # %% ../nbs/43_callbacks.ipynb #bfadb426
-def check_same_model(trainer, saved:dict):
-    "A `UserError` if the tensors of a checkpoint are not those of this model"
-    learned = {f'model.{n}': tuple(p.shape) for n, p in zip(trainer.names, trainer.params)}
-    rest = {f'rest.{n}': tuple(x.shape) for n, x in trainer.untrained().items() if isinstance(x, Tensor)}
-    there = {n: tuple(x.shape) for n, x in saved.items()}
-    asked = {**learned, **rest, **{n: there[n] for n in there if n.startswith('model.')}}
-    other = sorted(n for n in asked if (learned | rest).get(n) != there.get(n))
-    if not other: return
-    now, then = (shapes.get(other[0], 'not there') for shapes in (learned | rest, there))
-    raise UserError(f'The model is not the one that the run in {trainer.folder} was begun with: {len(other)} tensors '
-                    f'differ. {other[0].partition(".")[2]} is {now}, and was {then}. Give the former model, or '
-                    'start a new run in another folder.')
-
 @torch.no_grad()
 def fill(trainer, saved:dict, other:dict):
     "Put tensors in their places, and state that is no tensor"
     part = trainer.processes.part
-    check_same_model(trainer, saved)
+    tensors = {f'model.{n}': p for n, p in zip(trainer.names, trainer.params)}
+    tensors |= {f'rest.{n}': x for n, x in trainer.untrained().items() if isinstance(x, Tensor)}
+    check_same_model(tensors, saved, trainer.folder)
     trainer.optimizer.state.clear()
     for n, p, x, a in zip(trainer.names, trainer.params, trainer.shards, trainer.averages):
         x.copy_(part(saved[f'model.{n}'], p))

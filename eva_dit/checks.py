@@ -63,7 +63,7 @@ finite_advice = {
     'large tokens': 'exponentials or squares of large numbers: a norm before them',
     'bfloat16': 'what overflows in low precision: an eps below 1e-3, a softmax or a norm that wants float32'}
 
-autocast_advice = 'tensors of two dtypes meet: .to(x.dtype) where one is made, or autocast(enabled=False) around the place'
+autocast_advice = 'tensors of two dtypes meet: .to(x.dtype) where one is made, or autocast(enabled=False) around it'
 
 @check('shapes', 'stays in the tree')
 def finite(s):
@@ -85,7 +85,7 @@ def finite(s):
             try: out = s(x_t, t, cond)
             except ModelError as e:
                 if case != 'bfloat16': raise
-                if s.device.type == 'cpu': return sound(None, f'all are finite; bfloat16 cannot be asked on the CPU ({e})')
+                if s.device.type == 'cpu': return sound(None, f'all are finite; bfloat16 fails on the CPU ({e})')
                 return fault(None, f'the model failed under autocast in bfloat16: {e}', autocast_advice)
             if out.isfinite().all(): bad += bad_gradients(s, out)
         if not out.isfinite().all() or bad:

@@ -202,7 +202,8 @@ def order_of_conditioning(s):
         conds = cond, cond[:, order], cond.mean(1, keepdim=True).expand_as(cond), cond.flip(0)
         now, other, mean, another = (asked(s, x_t, t, c) for c in conds)
     e, pooled = apart(other, now), apart(mean, now)
-    if pooled < min(1e-5, .01*apart(another, now)): return fact(e, 'only the mean of the conditioning is heard: one token for all places')
+    if pooled < min(1e-5, .01*apart(another, now)):
+        return fact(e, 'only the mean of the conditioning is heard: one token for all places')
     if e > 1e-5: return sound(e, f'in another order the output changes by {e:.1e}')
     return fact(e, f'in another order the output changes by {e:.1e}: which conditioning token belongs to which place '
                    f'is not heard')

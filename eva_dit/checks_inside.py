@@ -71,7 +71,8 @@ def heads_go_back(s):
     index, n = max(after, key=lambda pair: pair[1])
     text = f'what the heads found for one token goes to {n}, in {len(after)} attentions'
     if n <= 1: return sound(n, text)
-    return fault(n, f'what the heads of attention {index} found for one token goes to {n}', 'heads merged by reshape without the transpose back: out.transpose(1, 2).flatten(2)')
+    return fault(n, f'what the heads of attention {index} found for one token goes to {n}',
+                 'heads merged by reshape without the transpose back: out.transpose(1, 2).flatten(2)')
 
 # %% ../nbs/53b_checks_inside.ipynb #c7c194ee
 turned_by = dict(
@@ -99,6 +100,7 @@ def explained(S, grid):
         if left[name] < 1e-3: best = name
     return best, left
 
+# %% ../nbs/53b_checks_inside.ipynb #982d7ba6
 @check('heads see whole tokens', 'position', 'axes')
 def rotation(s):
     """A rotary embedding turns queries and keys alike: scores of equal tokens depend on the way between them

@@ -84,6 +84,8 @@ class Uses(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 # %% ../nbs/53c_checks_parameters.ipynb #e3cefde6
+remembers = nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm          # they divide by what they saw in training
+
 class Norms:
     "What the norms of a network are given and what becomes of their answers"
     def __init__(self, s):
@@ -117,6 +119,7 @@ class Norms:
                 other = module(10*args[0], *args[1:])
                 self.sized[name] = ((other - out).norm()/out.norm().clamp_min(1e-30)).item()
 
+# %% ../nbs/53c_checks_parameters.ipynb #e6868a50
 @check('finite')
 def norms(s):
     """A norm takes the size away, its result is used, and not only by another norm
@@ -141,10 +144,10 @@ def norms(s):
     if len(unused) > 1:
         return fact(len(unused), f'{text}; {len(unused)} are computed and not used ({unused[0]})',
                     'is the result of the norm used?', unused)
-    weak = [n for n, e in found.sized.items() if e > .3 and not isinstance(layers[n], nn.modules.batchnorm._BatchNorm)]
+    weak = [n for n, e in found.sized.items() if e > .3 and not isinstance(layers[n], remembers)]
     if weak:
         change = f'ten times as much into {weak[0]} changes its answer by {found.sized[weak[0]]:.2g}'
-        return fact(len(weak), f'{text}; {change}: an eps of the size of the tokens, a root left out, or no norm at all',
+        return fact(len(weak), f'{text}; {change}: an eps as large as the tokens, a root left out, or no norm at all',
                     names=weak)
     if not found.after: return sound(0, f'{text}, none directly after another')
     n, first = next(iter((chain or {n: f for n, (f, _) in found.after.items()}).items()))
@@ -349,7 +352,7 @@ def gradients(s):
     matter = [n for n in never if matters(s, n)]
     cut = [n for n in matter if n in felt]
     if cut and watched(s).chooses and not any(matters(s, n, by=1e-4) for n in cut):
-        return fact(len(cut)/len(learned), f'{text}; {some(cut)} only choose (a bias of a router), which has no gradient',
+        return fact(len(cut)/len(learned), f'{text}; {some(cut)} only choose (a router\'s bias), without a gradient',
                     'a buffer, or requires_grad=False, for what is set by hand', cut)
     if cut:
         text = f'{text}; {some(cut)} matter and have never had one'

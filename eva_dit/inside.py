@@ -56,7 +56,7 @@ class Watch(TorchFunctionMode):
         super().__init__()
         self.attentions, self.dtypes, self.parameters, self.wrong, self.entered = [], [], {}, [], []
         self.chooses = False                            # does it pick the largest of something, as a router does?
-        self.began:dict = {}                            # id of a tensor: could an optimizer hold it when it was seen first?
+        self.began:dict = {}                            # id of a tensor: was it a parameter when it was seen first?
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -230,6 +230,7 @@ def learned_places(s, length)->list: # of tensors
             if few if p.ndim == 2 else counts & set(p.shape[-2:]): found.append(p)
     return found
 
+# %% ../nbs/17_inside.ipynb #beee9448
 def differ(x, s, length, rows)->bool:
     "Are the tokens of the grid different from each other in what a linear layer was given?"
     if x.ndim != 3 or x.shape[1] not in (s.tokens, length): return False

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['finite', 'append_line', 'record_of', 'lines_of', 'read_log', 'read_events', 'cut_log', 'RunLog', 'is_run',
            'check_folder', 'checkpoint_name', 'write_checkpoint', 'point', 'pointed', 'drop_old', 'Damaged',
-           'candidates', 'state_of', 'find_checkpoint', 'Checkpoint', 'spaces_of']
+           'candidates', 'state_of', 'find_checkpoint', 'Checkpoint', 'spaces_of', 'check_same_model']
 
 # %% ../nbs/41_runs.ipynb #b1924418
 import contextlib
@@ -290,3 +290,18 @@ def spaces_of(statistics:dict, # of a store
     "The spaces of EVA and CLIP tokens"
     eva = token_space(name, statistics['eva_mean'], statistics['eva_std'])
     return eva, token_space('standardised', statistics['clip_mean'], statistics['clip_std'])
+
+# %% ../nbs/41_runs.ipynb #7715d868
+def check_same_model(tensors:dict, # of a model that is to go on: `model.` or `rest.` and a name, to a tensor
+                     saved:dict, # those of a checkpoint
+                     run # its run folder, for the message
+                    ):
+    "A `UserError` if a checkpoint is of another model"
+    now, then = ({n: tuple(x.shape) for n, x in found.items()} for found in (tensors, saved))
+    wanted = {*now, *(n for n in then if n.startswith('model.'))}
+    other = sorted(n for n in wanted if now.get(n) != then.get(n))
+    if not other: return
+    here, there = (shapes.get(other[0], 'not there') for shapes in (now, then))
+    raise UserError(f'The run in {run} was begun with another model: {len(other)} tensors differ '
+                    f'({other[0].partition(".")[2]} is {here}, and was {there}). Give that model, or start a new run in '
+                    'another folder.')

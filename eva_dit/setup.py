@@ -263,8 +263,8 @@ def build_model(work:Work, # so far
     own = nested(model)[-1]
     if not isinstance(own, nn.Module): raise UserError(f'A training needs a module, and was given {own!r}.')
     if any(n.startswith('_orig_mod.') for n, _ in own.named_parameters()):
-        raise UserError('The model comes out of torch.compile, and its checkpoint would not fit the module itself. Give '
-                        'the module, and compile=True (--compile).')
+        raise UserError('The model comes out of torch.compile, and its checkpoint would not fit the module itself. '
+                        'Give the module, and compile=True (--compile).')
     if not any(p.requires_grad for p in model.parameters()):
         raise UserError(f'{work.name} has no parameter that can be trained.')
     work.raw = model.to(work.processes.device)

@@ -4,11 +4,10 @@
 
 # %% auto #0
 __all__ = ['caption_suffixes', 'caption_columns', 'table_readers', 'damages', 'image_suffixes', 'taken', 'Seen', 'files_below',
-           'read_file', 'readable', 'encoding_of', 'text_of', 'captions_beside', 'written', 'as_text', 'the_one',
-           'caption_column_of', 'one_byte_each', 'csv_rows', 'json_rows', 'json_row', 'parquet_rows', 'reason_of',
-           'rows_of', 'inside', 'is_metadata', 'use_row', 'metadata_rows', 'group_of', 'share_or_names',
-           'assign_splits', 'split_of', 'kind_of', 'image_folder', 'hash_of', 'ImageFolder', 'image_bytes',
-           'load_image', 'Counted', 'account']
+           'read_file', 'readable', 'encoding_of', 'text_of', 'captions_beside', 'as_text', 'the_one',
+           'caption_column_of', 'reason_of', 'rows_of', 'inside', 'group_of', 'share_or_names', 'assign_splits',
+           'split_of', 'kind_of', 'image_folder', 'hash_of', 'ImageFolder', 'image_bytes', 'load_image', 'Counted',
+           'account']
 
 # %% ../nbs/33_sources.ipynb #c4770440
 import codecs
@@ -24,6 +23,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 import pyarrow
 import pyarrow.parquet as pq
 from .core import UserError, check_choice
@@ -115,18 +115,13 @@ def captions_beside(images:list, # paths
 # %% ../nbs/33_sources.ipynb #c3da5b7a
 caption_columns = 'caption', 'text', 'txt', 'captions', 'sentences', 'prompt'
 
-def written(text:str # as JSON may hold it
-           )->str:
-    "A text that can be written as UTF-8: half of a surrogate pair, left where a text was cut, becomes a question mark"
-    return text.encode('utf8', 'replace').decode('utf8')
-
 def as_text(value # of a cell
            )->str:
     "The text in a cell of a table, the first one if there are several; empty if there is none"
     if isinstance(value, dict): value = [value.get(k) for k in ('raw', 'text', 'caption')]
     if isinstance(value, (list, tuple)): return next((text for text in map(as_text, value) if text), '')
     if isinstance(value, bytes): return text_of(value)
-    return '' if value is None else written(str(value)).strip()
+    return '' if value is None else str(value).encode('utf8', 'replace').decode('utf8').strip()   # no half emoji
 
 def the_one(candidates:list, # columns that would do
             where, # they are, for the message
@@ -145,21 +140,19 @@ def caption_column_of(columns, # of a table
     return column or the_one([c for c in caption_columns if c in columns], where, 'captions', '--caption_column')
 
 # %% ../nbs/33_sources.ipynb #07cb4c41
-def one_byte_each(e:UnicodeDecodeError)->tuple: # text, and where to go on
+def one_byte_each(e:Any)->tuple[str, int]: # and where to go on
     "What is no UTF-8 is read as Latin-1, as in `text_of`"
     return e.object[e.start:e.end].decode('latin-1'), e.end
 
 codecs.register_error('one byte each', one_byte_each)
 
-def csv_rows(path # of a csv file
-            ):
+def csv_rows(path):
     "Rows of a .csv file"
     csv.field_size_limit(2**31 - 1)                          # a picture in base64 is longer than the usual limit
     with open(path, newline='', encoding=encoding_of(path.open('rb').read(4)), errors='one byte each') as f:
         yield from csv.DictReader(f)
 
-def json_rows(path # of a json or jsonl file
-             ):
+def json_rows(path):
     "Rows of a .jsonl file, which somebody may have written as one JSON array"
     with open(path, encoding=encoding_of(path.open('rb').read(4)), errors='one byte each') as f:
         lines = (line for line in f if line.strip())
@@ -170,14 +163,12 @@ def json_rows(path # of a json or jsonl file
         for line in [first] if first else []: yield from json_row(line)
         for line in lines: yield from json_row(line)
 
-def json_row(line # of the file
-            ):
+def json_row(line):
     "The object in a line, or the line"
     try: yield json.loads(line)
     except (ValueError, RecursionError): yield line
 
-def parquet_rows(path # of a parquet file
-                ):
+def parquet_rows(path):
     "Rows of a .parquet file, some at a time"
     with pq.ParquetFile(path) as f:
         for batch in f.iter_batches(batch_size=64): yield from batch.to_pylist()
@@ -218,21 +209,15 @@ def inside(path:str, # in a table
     return None
 
 # %% ../nbs/33_sources.ipynb #4f4d0d48
-def is_metadata(path # of a file
-               )->bool:
+def is_metadata(path)->bool: # of a file
     "Is this a table about the images of a folder?"
     return path.stem.lower() == 'metadata' and path.suffix.lower() in table_readers
 
-def use_row(row, # of a table
-            table, # where it stands, for a message
-            root, # folder of the images
-            rows # found so far; this one is added
-           ):
+def use_row(row, table, root, rows): # of `table`; images are below `root`
     "Put a row of a metadata table into `rows`, by the key of its image; the reason if that cannot be"
     if isinstance(row, str): return row
     name = row.get('file_name')
     if not isinstance(name, str) or not name: return 'a row without file_name'
-    name = written(name)
     key = inside(name, table.parent, root)
     if key is None: return f'{name} leads out of the folder'
     try: os.stat(Path(root)/key)
@@ -312,9 +297,7 @@ def assign_splits(samples:list, # dicts with a group; each is given a split
     else: out = groups[:max(1, round(out*len(groups))) if out else 0]
     if len(set(out)) == len(groups):
         raise UserError(f'Every group of images ({len(groups)}) would be held out, and none is left to train on; put '
-                        'images into '
-                        'more folders, let each image be a group (--group_by image), or hold out less (--held_out 0: '
-                        'nothing).')
+                        'images into more folders, let each be a group (--group_by image), or hold out less.')
     for s in samples: s['split'] = 'held_out' if s['group'] in set(out) else 'train'
     return samples
 
@@ -329,8 +312,7 @@ def split_of(group:str, # its name
 
 # %% ../nbs/33_sources.ipynb #fe48a4e8
 image_suffixes = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.webp', '.gif', '.bmp', '.dib', '.tif', '.tiff',
-                  '.avif',
-                  '.heic', '.heif', '.jp2', '.j2k', '.jxl', '.ppm', '.pgm', '.pbm', '.pnm', '.tga', '.qoi')
+                  '.avif', '.heic', '.heif', '.jp2', '.j2k', '.jxl', '.ppm', '.pgm', '.pbm', '.pnm', '.tga', '.qoi')
 taken = 'the name stands for an earlier image, too'
 
 def kind_of(name:str # of a file, or a member of an archive
@@ -345,11 +327,10 @@ def image_folder(input_dir # as the user gave it
                 )->Path:
     "A folder that is there; a `UserError` if it is not"
     if not input_dir: raise UserError('Say where the images are with --input_dir.')
-    if not Path(input_dir).exists():
-        raise UserError(f'There is no folder {input_dir}; give --input_dir a folder of images.')
-    if not Path(input_dir).is_dir():
-        raise UserError(f'{input_dir} is not a folder; give --input_dir a folder of images.')
-    return Path(input_dir)
+    folder, way_out = Path(input_dir), 'give --input_dir a folder of images'
+    if not folder.exists(): raise UserError(f'There is no folder {folder}; {way_out}.')
+    if not folder.is_dir(): raise UserError(f'{folder} is not a folder; {way_out}.')
+    return folder
 
 def hash_of(*things)->str: # 16 hex digits
     "A short name for exactly these values"

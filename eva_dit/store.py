@@ -352,7 +352,7 @@ class EmbeddingStore:
             )->tuple: # eva (n, N, E) and clip (n, N, C), in the stored dtype
         "Read samples"
         idx = torch.as_tensor(indices)
-        if idx.dtype == torch.bool: raise IndexError('rows are asked for by numbers, not by a mask: mask.nonzero()[:, 0]')
+        if idx.dtype == torch.bool: raise IndexError('rows go by numbers, not by a mask: mask.nonzero()[:, 0]')
         idx = idx.long()
         if len(idx) and not 0 <= idx.min() <= idx.max() < len(self):
             raise IndexError(f'rows {idx.min()} to {idx.max()} of a store of {len(self)} samples')

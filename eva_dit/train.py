@@ -114,6 +114,7 @@ def check_type(name:str, # of the setting
     if not isinstance(value, kind) or kind is int and isinstance(value, bool):
         raise UserError(f'--{name} is {value!r}, but must be {_kinds[kind]}.')
     if kind is float and math.isinf(value): raise UserError(f'--{name} is {value}, but must be finite.')
+    if kind is int and abs(value) >= 2**63: raise UserError(f'--{name} is {value}, but must be less than 2^63.')
     return value
 
 def check_settings(config:TrainConfig # the settings of a run
@@ -128,7 +129,6 @@ def check_settings(config:TrainConfig # the settings of a run
         if not values[k] >= 0: raise UserError(f'--{k} is {values[k]}, but must not be negative.')
     for k in ('ema_decay', 'condition_dropout'):
         if not 0 <= values[k] < 1: raise UserError(f'--{k} is {values[k]}, but must be at least 0 and below 1.')
-    if config.seed >= 2**63: raise UserError(f'--seed is {config.seed}, but must be less than 2^63.')
     if config.no_gate and config.gate == 'on': raise UserError('--no_gate and --gate on contradict each other.')
     if not config.output_dir: raise UserError('Give a folder for the run with --output_dir.')
     if config.tracker is not None: check_tracker(config.tracker)

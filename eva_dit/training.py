@@ -275,7 +275,8 @@ def forward_backward(self:Trainer, eva, clip)->dict: # loss, similarity, and the
         share, extra = len(eva)/n, dict(drop=u < work.condition_dropout) if work.condition_dropout else {}
         x_1, cond = self.eva_space.encode(eva), self.clip_space.encode(clip)
         with contextlib.nullcontext() if k == work.parts else self.processes.no_exchange(work.model):
-            with self.processes.autocast(), own_random(self.device, self.config.seed, self.step, self.processes.index, k):
+            numbers = self.config.seed, self.step, self.processes.index, k
+            with self.processes.autocast(), own_random(self.device, *numbers):
                 loss, similarity, t = self.flow.loss(work.model, x_1, cond, t=t, x_0=x_0, **extra)
             (loss*share).backward()
         sums, counts = by_time_bin(similarity, t)
