@@ -131,6 +131,7 @@ def among_tokens(s:Subject # the network
             return Rows(index, S.shape[2], picks, rows, columns)
     return None
 
+# %% ../nbs/17_inside.ipynb #e053278c
 def row_of_places(s:Subject, # the network
                   found:Rows # its first attention among tokens
                  )->Tensor: # row numbers of the grid's tokens, or None if they have no row of their own
@@ -167,6 +168,7 @@ class Nudge(TorchFunctionMode):
         else: right = func in products and args[0].ndim - 1 in normalised(args[0])
         return right and out.ndim > 2 and out.shape[-2] == self.length
 
+# %% ../nbs/17_inside.ipynb #e8466ac3
 def over_heads(s:Subject # the network
               )->str: # empty if it does not
     "Does torch's attention run over the heads of each token? Then its queries are (B, N, H, P)"
@@ -177,6 +179,7 @@ def over_heads(s:Subject # the network
                     f'the {a.queries[2]} heads of each token')
     return ''
 
+# %% ../nbs/17_inside.ipynb #fffd766e
 def goes_back_to(s:Subject, # the network
                  length:int # tokens in its attention
                 )->list: # of (number of the attention, tokens); without those where it cannot be seen
@@ -257,6 +260,7 @@ def place_scores(s:Subject, # the network
     S = (S if S.ndim == 3 else S[0]).double().cpu()
     return S[:, rows][:, :, rows]
 
+# %% ../nbs/17_inside.ipynb #7ac45687
 def left_by(S:Tensor, # scores, (H, N, N)
             classes:Tensor # (N, N)
            )->float: # 0: the class says all; 1: nothing
