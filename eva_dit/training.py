@@ -71,7 +71,8 @@ def own_random(device, *numbers:int):
     "What a model draws by itself, such as dropout, depends on these numbers alone; others draw on as before"
     seed = functools.reduce(lambda seed, n: (seed*1_000_003 + n + 1) % 2**63, numbers, 0)
     with torch.random.fork_rng([device] if device.type == 'cuda' else []):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if device.type == 'cuda': torch.cuda.manual_seed(seed)
         yield
 
 # %% ../nbs/42_training.ipynb #b0591f2e
