@@ -323,7 +323,7 @@ def as_grid(n:int, # tokens
     for k in ([0, 1] if cls is None else [int(cls)]):
         if math.isqrt(n - k)**2 == n - k: return (math.isqrt(n - k),)*2, bool(k)
     raise UserError(f'tokens is {n}, which is no square grid{" with CLS" if cls else ""}; '
-                    'give rows and columns, such as (12, 20).')
+                    'give rows and columns, such as 12x20 (12, 20 in Python); a sequence has one row.')
 
 def capabilities(model, # any nn.Module, or a function
                  eva_dim:int, # E, of the tokens
