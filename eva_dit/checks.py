@@ -140,21 +140,23 @@ def inputs_left_alone(s):
     every step of a training the same noise. Both work in a notebook, and spoil a loop.
 
     Inputs and weights before and after a call, bit by bit; two calls after two seeds, and a random number after
-    each. No limit: equal or not."""
+    each. Inputs in training mode, too, where a dropout of the conditioning may be written into them. No limit: equal
+    or not."""
+    changed, drawn = {}, []                                             # names, in order; random numbers
     with kept(s), torch.no_grad():
-        s.network.eval()
-        given = s.inputs(2)
-        before, weights = [a.clone() for a in given], {n: p.clone() for n, p in s.named.items()}
-        drawn = []
-        for seed in (1, 2):
+        weights = {n: p.clone() for n, p in s.named.items()}
+        for seed, (train, n) in enumerate([(False, 2)]*2 + [(True, 8)]*3):
+            s.network.train(train)
+            given = s.inputs(n, seed=10*seed)
+            before = [a.clone() for a in given]
             torch.manual_seed(seed)
             s(*given)
             drawn.append(torch.rand(1).item())
-        changed = [n for n, a, b in zip(('x_t', 't', 'cond'), given, before) if not torch.equal(a, b)]
-        changed += [n for n, p in s.named.items() if not torch.equal(p, weights[n])]
+            changed |= {k: 1 for k, a, b in zip(('x_t', 't', 'cond'), given, before) if not torch.equal(a, b)}
+            if not train: changed |= {k: 1 for k, p in s.named.items() if not torch.equal(p, weights[k])}
     if changed:
-        return fault(len(changed), f'the call writes into {changed[0]}',
-                     f'an operation in place (mul_, +=, [...] =) on {changed[0]} or a view of it', changed)
+        return fault(len(changed), f'the call writes into {[*changed][0]}',
+                     f'an operation in place (mul_, +=, [...] =) on {[*changed][0]} or a view of it', [*changed])
     if drawn[0] == drawn[1]:
         return fault(1, 'after the call, random numbers are the same whatever they were before',
                      'torch.manual_seed in forward: use a generator of your own')
