@@ -93,11 +93,12 @@ class Norms:
         self.uses, self.made, self.after, self.sized, self.calls = Uses(), {}, {}, {}, {}
         handles = [m.register_forward_pre_hook(self.enter) for _, m in self.named]
         handles += [m.register_forward_hook(self.leave(n)) for n, m in self.named]
-        try:
-            with awake(s), self.uses: asked(s, *s.inputs(2))
-        finally:
-            for h in handles: h.remove()
-        self.again()
+        with awake(s):
+            try:
+                with self.uses: asked(s, *s.inputs(2))
+            finally:
+                for h in handles: h.remove()
+            self.again()
 
     def enter(self, module, args): self.uses.inside += 1
 
