@@ -15,6 +15,7 @@ import ipywidgets as w
 from fastcore.basics import patch
 from .charts import Chart, bundle_of, present, write_page
 from .core import UserError
+from .pages import plotly_bundle
 
 # %% ../nbs/60b_views.ipynb #6953fdaa
 shown:dict = {}                        # (kind of view, run) -> the view that a page shows
@@ -201,6 +202,7 @@ def _ipython_display_(self:View):
     earlier = shown.get(self.key)
     if earlier is not None and earlier is not self: earlier.close()
     shown[self.key] = self
+    threading.Thread(target=plotly_bundle, daemon=True).start()         # the page will ask for it in a moment
     self.tick()
     self.handle = present(self.box, self.chart.still(), repr(self))
     self.start_drawing()
