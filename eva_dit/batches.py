@@ -73,7 +73,8 @@ def as_it_is(batch # of tokens
     "The batch, unchanged"
     return batch
 
-def wait_for_the_parent(worker:int):
+def wait_for_the_parent(worker:int # its number
+                       ):
     "A worker does not end by SIGTERM: sent to the whole group, it would end before the checkpoint is written"
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

@@ -285,7 +285,8 @@ def _arguments(name, factory, known, args):
     needed = [k for k, p in parameters.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     missing = [k for k in needed if k not in given]
     if not missing: return given
-    option = f'--{"tokens" if missing[0] == "grid" else missing[0]}' if missing[0] in known else f'--model_args \'{{"{missing[0]}": ...}}\''
+    flag = 'tokens' if missing[0] == 'grid' else missing[0]
+    option = f'--{flag}' if missing[0] in known else f'--model_args \'{{"{missing[0]}": ...}}\''
     raise UserError(f'{name} needs {" and ".join(missing)}, which nobody said; give {option}.')
 
 # %% ../nbs/13_models.ipynb #05884799
