@@ -339,8 +339,8 @@ def own_place(s):
     its own can learn around some of them, slowly; the skip from input to output is lost.
 
     One token after another is changed; the middle of the places that answer most is compared with its own. Sound
-    models: 98 % of places and more, slips 12 % and less; the limit is 90 %. Where another rule explains the
-    answer, the rule is named."""
+    models: 98 % of places and more, slips 12 % and less; the limit is 90 %. Where another rule explains the answer,
+    it is named. Felt most at its own place (over 80 %), and around it: a fact, as for U-Nets."""
     if s.places < 2: return unknown('there is only one place')
     (R, picks), k = token_answers(s), int(bool(s.cls))
     R, p = R[:, k:], picks - k

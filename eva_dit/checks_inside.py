@@ -19,8 +19,8 @@ def softmax_over_keys(s):
     those who ask. It trains, and even learns well on small data.
 
     Every product of a softmax's answer with values is seen on its way into torch. The dim over which it sums to
-    one is compared with the dim that is summed. torch's own fused layers show nothing, and are not judged. No limit:
-    they agree or they do not."""
+    one is compared with the dim that is summed. torch's own fused layers show nothing, and are not judged; nor are
+    products with a parameter (talking heads) and one-hot choices (routing). No limit: they agree or they do not."""
     seen = watched(s)
     if not seen.attentions: return unknown('no attention was seen (torch hides that of its own layers)')
     if not seen.wrong: return sound(0, f'in {len(seen.attentions)} attentions')
@@ -111,7 +111,8 @@ def rotation(s):
 
     Equal tokens go in, so that scores differ by places only. Whatever is left once the way on the grid is known
     is a slip: sound at most 1.3e-5 of the spread, slips .12 and more; the limit is .002. What explains the rest
-    names the slip. A rotary embedding of the token number (Lumina's Flag-DiT) is told as a fact."""
+    names the slip. A rotary embedding of the token number (Lumina's Flag-DiT) is told as a fact. Learned tables that
+    attention adds are set to zero first, and places that are known at the border only are no rotary embedding."""
     off = 0. if s.rope is None else table_error(s)
     if off > 1e-3: return fault(off, f'the rotary table is off by {off:.1e} (limit 0.001)',
                                 'cos and sin of place times frequency, and nothing else')

@@ -302,6 +302,7 @@ def check_same_model(tensors:dict, # of a model that is to go on: `model.` or `r
     other = sorted(n for n in wanted if now.get(n) != then.get(n))
     if not other: return
     here, there = (shapes.get(other[0], 'not there') for shapes in (now, then))
-    first = f'{other[0].partition(".")[2]} is {here}, and was {there}'
+    name = re.sub('^(inner[.])*', '', other[0].partition('.')[2])                   # as in somebody's own module
+    first = f'{name} is {here}, and was {there}'
     raise UserError(f'The run in {run} was begun with another model: {len(other)} tensors differ ({first}). Give that '
                     'model, or start a new run in another folder.')

@@ -192,8 +192,8 @@ def rows_of(path:Path # of a table
     try:
         for row in table_readers[path.suffix.lower()](path):
             n += 1
-            if not isinstance(row, dict): yield f'row {n} is no object with names'
-            elif None in row: yield f'row {n} has more cells than the table has columns: a comma without quotes?'
+            if not isinstance(row, dict): yield 'a row that is no object with names'
+            elif None in row: yield 'more cells than the table has columns: a comma without quotes?'
             else: yield row
     except damages as e: yield f'damaged after {n} rows ({reason_of(e)})'
 
