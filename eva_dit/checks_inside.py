@@ -7,8 +7,9 @@ __all__ = []
 
 # %% ../nbs/53b_checks_inside.ipynb #fef8d380
 import torch
-from .inside import among_tokens, goes_back_to, left_by, over_heads, place_scores, tables, watched, way, ways
-from .subject import check, fact, fault, sound, unknown
+from .inside import Watch, among_tokens, goes_back_to, left_by, over_heads, place_scores, tables, watched, way
+from .inside import ways
+from .subject import asked, check, fact, fault, kept, sound, unknown
 
 # %% ../nbs/53b_checks_inside.ipynb #117116e7
 @check('finite')
@@ -29,6 +30,32 @@ def softmax_over_keys(s):
     over = {2: 'queries', 3: 'heads'}.get(len(shape) - ones, f'dim {ones}')
     return fault(len(seen.wrong), f'weights {shape} sum to one over dim {ones}, and are multiplied over dim {summed}',
                  f'softmax over the {over} instead of the keys: softmax(dim=-1) of scores (..., queries, keys)')
+
+# %% ../nbs/53b_checks_inside.ipynb #f4d0052f
+def spread(scores):
+    "Standard deviation of scores over the keys; masked ones do not count"
+    scores = scores.double().masked_fill(~scores.isfinite(), float('nan'))
+    return (scores - scores.nanmean(-1, keepdim=True)).square().nanmean().sqrt().item()
+
+@check('softmax over keys')
+def begins_soft(s):
+    """Attention begins soft: scores are divided by the root of the head dim
+
+    Without it they spread with the root of the head dim, and softmax begins as a choice with a small gradient
+    (arXiv 1706.03762, section 3.2.1).
+
+    The standard deviation of the scores over the keys, as the network is, in the attention where it is largest.
+    Sound models start at .02 to 1.03 (at 1 with normalised queries and keys), without the division at 1.3 (heads of
+    16) to 1.9 (of 32). Above 1.2 it is told, as a fact, for a trained network may be as sharp."""
+    with kept(s), torch.no_grad(), Watch() as seen:
+        s.network.eval()
+        asked(s, *s.inputs(2, seed=33))
+    if not seen.attentions: return unknown('no attention was seen (torch hides that of its own layers)')
+    spreads = [spread(a.scores) for a in seen.attentions]
+    most = max(spreads)
+    text = f'in attention {spreads.index(most)}, scores over the keys have a standard deviation of {most:.2g}'
+    if most < 1.2: return sound(most, f'{text} (limit 1.2)')
+    return fact(most, f'{text}: trained, or begun too sharp?', 'the division by the square root of the head dim')
 
 # %% ../nbs/53b_checks_inside.ipynb #ce56be7b
 heads_advice = 'unflatten the last dim into heads, then transpose(1, 2) to (B, H, N, P); a view or reshape mixes tokens'

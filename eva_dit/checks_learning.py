@@ -21,7 +21,7 @@ from .flow import Flow, token_cosine
 from .sampling import noise, predict_clean, sample
 from .step import Updates, Watch
 from .models import Model, failed
-from .subject import Settled, Subject, check, copied, fact, fault, kept, sound, unknown
+from .subject import Settled, Subject, asked, awake, check, copied, fact, fault, kept, sound, unknown
 
 # %% ../nbs/54_checks_learning.ipynb #11a4ef2b
 @dataclass
@@ -129,6 +129,29 @@ def loss_of(result # of a training step
     value = result.get('loss') if isinstance(result, dict) else result
     try: return float(value.detach() if isinstance(value, Tensor) else value)
     except (TypeError, ValueError, RuntimeError): return math.nan
+
+# %% ../nbs/54_checks_learning.ipynb #f368eb1d
+@check('finite')
+def any_size(s):
+    """The answer can be as large as a velocity
+
+    A tanh, sigmoid or clamp behind the last layer. The numbers of a velocity have a standard deviation of 1.4, so that
+    half of them cannot be said between -1 and 1; yet the loss falls.
+
+    The largest number of the answer, with all weights as they are and 4, 16, 64 and 256 times as large. It must pass
+    2.8 once, as one in twenty numbers of a velocity does; 256 times as large, sound models are beyond 1000. Not asked
+    of a predicted sample, which may have bounds."""
+    if s.flow.prediction == 'sample': return unknown('a sample may have bounds')
+    if not s.named: return unknown('the model has no parameters')
+    largest = []
+    with awake(s):
+        for _ in range(5):
+            largest.append(asked(s, *s.inputs(4, seed=70)).abs().max().item())
+            for p in s.named.values(): p.mul_(4 if p.is_floating_point() else 1)
+    most = max(largest)
+    text = f'with weights up to 256 times as large, the largest number of its answer is {most:.3g}'
+    if not most <= 2.8: return sound(most, f'{text} (at least 2.8)')
+    return fault(most, text, 'tanh, sigmoid or clamp behind the last layer: a velocity has no bounds')
 
 # %% ../nbs/54_checks_learning.ipynb #485c887e
 def four_images(s:Case # whose recipe may hold some

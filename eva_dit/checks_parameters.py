@@ -20,28 +20,48 @@ def blocks(s):
     return [(f'{n}.{i}', b) for n, members in lists for i, b in enumerate(members)
             if isinstance(b, nn.Module) and any(p.ndim > 1 for p in b.parameters())]
 
+def handed_on(block, args, kwargs, out):
+    "How much of a small change of its input a block hands on: about 1 with a residual, whatever it adds"
+    x = args[0]
+    change = .01*x.std()*torch.randn(x.shape, generator=torch.Generator().manual_seed(3)).to(x)
+    other = block.forward(x + change, *args[1:], **kwargs)
+    other = other[0] if isinstance(other, tuple) else other
+    return (((other - out)*change).sum()/change.square().sum().clamp_min(1e-30)).item()
+
+def begun_anew(s, shares):
+    "Blocks that hand on hardly anything, beside others with the same weights that do"
+    alike = {}
+    for name, b in blocks(s):
+        weights = tuple((n, p.shape) for n, p in b.named_parameters())
+        if name in shares: alike.setdefault((name.rpartition('.')[0], type(b), weights), []).append(name)
+    return [n for names in alike.values() for n in names
+            if shares[n] < .25 and any(shares[other] > .7 for other in names)]
+
 @check('finite')
 def residual_stream(s):
     """A block hands on what it is given, once
 
     A sublayer that returns x + f(x), in a block that adds it to x once more: the stream doubles with each block.
-    Norms hide it.
+    Norms hide it. Or a block that returns f(x) alone: it begins anew, and what came before is lost.
 
     What each block hands on of what it was given, when its gates are as they start. Sound at most 1.2 times, a
-    doubled skip 2, or 4 in both sublayers; the limit is 1.7. A stream that is normalised itself (post-norm) is told
-    as a fact."""
-    factors, even = {}, {}
+    doubled skip 2, or 4 in both sublayers; the limit is 1.7. Whether it begins anew is asked with a small change of
+    its input: with a residual about 1 of it comes out, without one about 0. Less than .25 is a fault, if another
+    block with the same weights hands on more than .7. A stream that is normalised itself (post-norm) is told as a
+    fact."""
+    factors, even, shares = {}, {}, {}
     def hook(name):
-        def look(module, args, out):
+        def look(module, args, kwargs, out):
             out = out[0] if isinstance(out, tuple) and out else out
             x = args[0] if args else None
             if not isinstance(x, Tensor) or not isinstance(out, Tensor) or x.shape != out.shape or x.ndim < 3: return
+            if out.data_ptr() != x.data_ptr(): shares[name] = handed_on(module, args, kwargs, out)
             factor = ((out*x).sum()/x.square().sum().clamp_min(1e-30)).item()
             if (out - factor*x).norm() < .5*out.norm(): factors[name] = factor
             size = out.square().mean(-1).sqrt()
             even[name] = (size.std()/size.mean().clamp_min(1e-30)).item()
         return look
-    handles = [m.register_forward_hook(hook(n)) for n, m in blocks(s)]
+    handles = [m.register_forward_hook(hook(n), with_kwargs=True) for n, m in blocks(s)]
     try:
         with kept(s), torch.no_grad():
             s.network.eval()
@@ -53,6 +73,10 @@ def residual_stream(s):
         text = f'tokens have one length behind {len(normed)} blocks ({normed[0]}): the stream itself is normalised'
         advice = 'a norm after the residual, as before 2020: pre-norm trains deeper models'
         return fact(len(normed), text, advice, normed)
+    if lost := begun_anew(s, shares):
+        most, least = max(shares.values()), shares[lost[0]]
+        text = f'{lost[0]} hands on {least:.2g} of a small change, another one like it {most:.2g}'
+        return fault(least, text, 'x + f(x): is the x missing?', lost)
     if not factors: return unknown('no block hands its input on at the start')
     worst = max(factors, key=factors.get)
     text = f'{worst} hands on {factors[worst]:.3g} times what it is given (limit 1.7)'

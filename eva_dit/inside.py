@@ -78,7 +78,8 @@ class Watch(TorchFunctionMode):
         "torch's own attention"
         shapes = tuple(query.shape), tuple(key.shape)
         if kwargs.get('enable_gqa'): key = key.repeat_interleave(query.shape[-3]//key.shape[-3], -3)
-        self.attentions.append(Attention(query.detach() @ key.detach().transpose(-1, -2), *shapes, self.entered[:]))
+        scores = query.detach() @ key.detach().transpose(-1, -2)*(kwargs.get('scale') or query.shape[-1]**-.5)
+        self.attentions.append(Attention(scores, *shapes, self.entered[:]))
 
     def by_hand(self, input, *args, **kwargs):
         "A softmax of something that may be scores"
