@@ -59,7 +59,7 @@ def residual_stream(s):
             factor = ((out*x).sum()/x.square().sum().clamp_min(1e-30)).item()
             if (out - factor*x).norm() < .5*out.norm(): factors[name] = factor
             size = out.square().mean(-1).sqrt()
-            even[name] = (size.std()/size.mean().clamp_min(1e-30)).item()
+            if size.any(): even[name] = (size.std()/size.mean()).item()
         return look
     handles = [m.register_forward_hook(hook(n), with_kwargs=True) for n, m in blocks(s)]
     try:

@@ -6,7 +6,6 @@
 __all__ = ['families', 'family']
 
 # %% ../nbs/13a_families.ipynb #439f9530
-import contextlib
 import importlib
 import math
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 from .core import UserError
-from .models import adapters
+from .models import adapters, classes_mixed
 
 # %% ../nbs/13a_families.ipynb #18b6b07f
 def pixels(x:Tensor, # tokens, (B, N, E)
@@ -76,22 +75,6 @@ def family(name:str # such as diffusers-sd3
     return add
 
 # %% ../nbs/13a_families.ipynb #f377214e
-@contextlib.contextmanager
-def classes_mixed(model, weights):
-    "While this lasts, a model of classes hears a mixture of their embeddings, by the weights of each image (B, C)"
-    def mixed(module, args, out):
-        table = module.embedding_table.weight
-        if module.num_classes < weights.shape[1]:
-            raise UserError(f'The model knows {module.num_classes} classes, but the conditioning has '
-                            f'{weights.shape[1]} channels, one for each class: make it with as many '
-                            '(num_embeds_ada_norm).')
-        return weights.to(table) @ table[:weights.shape[1]]
-    tables = [m for m in model.modules() if type(m).__name__ == 'LabelEmbedding']
-    handles = [m.register_forward_hook(mixed) for m in tables]
-    try: yield
-    finally:
-        for handle in handles: handle.remove()
-
 @family('diffusers-dit')
 def dit(model, x_t, t, cond, grid):
     "DiTTransformer2DModel (arXiv 2212.09748): classes; t = 1000 is noise; the answer is the noise"

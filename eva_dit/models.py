@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['adapters', 'model_options', 'Takes', 'takes', 'ModelError', 'own_words', 'place_of', 'failed', 'adapter',
-           'modules_behind', 'Model', 'fitting', 'imported', 'named', 'Gated', 'Aligned', 'wrapped', 'nested']
+           'modules_behind', 'classes_mixed', 'Model', 'fitting', 'imported', 'named', 'Gated', 'Aligned', 'wrapped',
+           'nested']
 
 # %% ../nbs/13_models.ipynb #2cdff91b
+import contextlib
 import functools
 import importlib
 import inspect
@@ -166,6 +168,30 @@ def _used_by(f):
     names, defaults = inspect.getclosurevars(f), [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
     return [*names.nonlocals.values(), *names.globals.values(), *defaults]
 
+# %% ../nbs/13_models.ipynb #93f3cf3e
+@contextlib.contextmanager
+def classes_mixed(model, # that looks up an embedding of each image's class, and is asked for class 0
+                  weights:Tensor # of classes, (B, C); if there are fewer than C, they take turns
+                 ):
+    "While this lasts, the model hears a mixture of its classes' embeddings; an embedding that it drops stays dropped"
+    def mixed(module, args, out):
+        classes, K = args[0], len(module.weight)
+        if classes.shape != weights.shape[:1]: return out
+        each = nn.functional.pad(weights.to(out), (0, -weights.shape[1] % K)).unflatten(1, (-1, K)).sum(1)    # (B, K)
+        return torch.where(classes[:, None] == 0, each @ module.weight, out)                                  # (B, D)
+    tables = [m for net in modules_behind(model) for m in net.modules() if isinstance(m, nn.Embedding)]
+    handles = [m.register_forward_hook(mixed) for m in tables]
+    try: yield
+    finally:
+        for handle in handles: handle.remove()
+
+def _classes(model, x_t, t, cond, **kwargs):
+    "The model takes classes, one for each channel of the conditioning"
+    with classes_mixed(model, cond.mean(1)):
+        return model(x_t, t, torch.zeros(len(x_t), dtype=torch.long, device=x_t.device), **kwargs)
+
+adapters['classes'] = _classes
+
 # %% ../nbs/13_models.ipynb #ae03624a
 class Model(nn.Module):
     "Anybody's model, called as `model(x_t, t, cond)`; what goes wrong in it is one sentence"
@@ -237,7 +263,7 @@ def fitting(model, # a module or a function
     "The adapters with which a model answers as it should; all are tried"
     if grid is None: grid = (math.isqrt(x_t.shape[1]),)*2
     found = []
-    for name in (*adapters, 'image+sample'):
+    for name in (*adapters, 'image+sample', 'image+classes'):
         try:
             with torch.no_grad(): Model(model, name, grid)(x_t, t, cond)
         except Exception: continue                            # of any kind: it is somebody else's code
