@@ -117,7 +117,7 @@ def eva_dit_diagnose(
     model_path:str=None, # run folder of eva_dit_train, or one of its checkpoints; of another model: with --model
     model:str=None, # package.module:factory, importable from the current directory: its code is run
     model_args:str=None, # more keywords for the factory, as JSON
-    # adapters by name, joined by +: image, timesteps, sample, negative; or a family: diffusers-sd3, -flux, -dit ...
+    # adapters by name, joined by +: image, timesteps, sample, negative, classes; or a family: diffusers-sd3, -flux ...
     adapt:str=None,
     model_size:str=None, # one of our own sizes, untrained
     embeddings_dir:str=None, # embedding store: real tokens and its split

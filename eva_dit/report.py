@@ -364,7 +364,7 @@ def eva_dit_evaluate(
     output_dir:str=None, # folder for metrics.json, per_image.csv and report.html
     *,
     model:factory_names=None, # a model that is not ours, package.module:factory, importable from here
-    adapt:str=None, # how to call it: image, timesteps, sample, negative, or several joined by +
+    adapt:str=None, # how to call it: image, timesteps, sample, negative, classes, or several joined by +
     model_args:str=None, # more keywords for the factory, as JSON
     num_samples:int=None, # this many images (default: 1000, or as many as there are)
     checkpoint:str='last', # last, best, or step-N
