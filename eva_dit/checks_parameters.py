@@ -37,6 +37,7 @@ def begun_anew(s, shares):
     return [n for names in alike.values() for n in names
             if shares[n] < .25 and any(shares[other] > .7 for other in names)]
 
+# %% ../nbs/53c_checks_parameters.ipynb #dba3644b
 @check('finite')
 def residual_stream(s):
     """A block hands on what it is given, once
