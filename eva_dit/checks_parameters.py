@@ -29,13 +29,13 @@ def handed_on(block, args, kwargs, out):
     return (((other - out)*change).sum()/change.square().sum().clamp_min(1e-30)).item()
 
 def begun_anew(s, shares):
-    "Blocks that hand on hardly anything, beside others with the same weights that do"
+    "Blocks that hand on hardly anything, and how much another one with the same weights hands on"
     alike = {}
     for name, b in blocks(s):
         weights = tuple((n, p.shape) for n, p in b.named_parameters())
         if name in shares: alike.setdefault((name.rpartition('.')[0], type(b), weights), []).append(name)
-    return [n for names in alike.values() for n in names
-            if shares[n] < .25 and any(shares[other] > .7 for other in names)]
+    most = {n: max(shares[other] for other in names) for names in alike.values() for n in names}
+    return {n: most[n] for n in most if shares[n] < .25 and most[n] > .7}
 
 # %% ../nbs/53c_checks_parameters.ipynb #dba3644b
 @check('finite')
@@ -75,9 +75,9 @@ def residual_stream(s):
         advice = 'a norm after the residual, as before 2020: pre-norm trains deeper models'
         return fact(len(normed), text, advice, normed)
     if lost := begun_anew(s, shares):
-        most, least = max(shares.values()), shares[lost[0]]
-        text = f'{lost[0]} hands on {least:.2g} of a small change, another one like it {most:.2g}'
-        return fault(least, text, 'x + f(x): is the x missing?', lost)
+        name, most = next(iter(lost.items()))
+        text = f'{name} hands on {shares[name]:.2g} of a small change, another one like it {most:.2g}'
+        return fault(shares[name], text, 'x + f(x): is the x missing?', [*lost])
     if not factors: return unknown('no block hands its input on at the start')
     worst = max(factors, key=factors.get)
     text = f'{worst} hands on {factors[worst]:.3g} times what it is given (limit 1.7)'
