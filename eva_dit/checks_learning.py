@@ -139,8 +139,8 @@ def any_size(s):
     half of them cannot be said between -1 and 1; yet the loss falls.
 
     The largest number of the answer, with all weights as they are and 4, 16, 64 and 256 times as large. It must pass
-    2.8 once, as one in twenty numbers of a velocity does; 256 times as large, nine sound models were at 2000 and more. Not asked
-    of a predicted sample, which may have bounds."""
+    2.8 once, as one in twenty numbers of a velocity does; 256 times as large, nine sound models were at 2000 and
+    more. Not asked of a predicted sample, which may have bounds."""
     if s.flow.prediction == 'sample': return unknown('a sample may have bounds')
     if not s.named: return unknown('the model has no parameters')
     largest = []
