@@ -146,8 +146,8 @@ class DiTConfig:
     pool: bool = True           # add the pooled conditioning to the embedding of time
     null: bool = True           # learn the null condition; zeros if not
     noise_time: bool = False    # embed the noise level 1 - t instead of t
-    head: str = 'swiglu'        # the last layer: swiglu, whose outputs are not bound to D dimensions, or linear
-    head_width: int = None      # hidden width of a swiglu head; `swiglu_width` decides if None
+    head: str = 'swiglu'        # the last layer: linear, or swiglu, which has a SwiGLU beside the linear one
+    head_width: int = None      # hidden width of that SwiGLU; `swiglu_width` decides if None
 
     def __post_init__(self):
         self.grid, self.cond_grid, self.rope_axes = map(_as_tuple, (self.grid, self.cond_grid, self.rope_axes))
@@ -160,7 +160,7 @@ class DiTConfig:
 
     @property
     def head_hidden(self)->int:
-        "Hidden width of the head; 0 if it is linear"
+        "Hidden width of the SwiGLU beside the last layer; 0 if there is none"
         return 0 if self.head == 'linear' else self.head_width or swiglu_width(self.width)
 
     @property
@@ -284,8 +284,7 @@ class EvaDiT(nn.Module):
                 ):
         super().__init__()
         if not isinstance(config, DiTConfig):
-            raise UserError(f'EvaDiT takes a DiTConfig, and not {config!r}: '
-                            'EvaDiT(DiTConfig.preset("tiny", eva_dim=1024, clip_dim=768)).')
+            raise UserError(f'EvaDiT takes a DiTConfig, and not {config!r}: EvaDiT(DiTConfig.preset("tiny")).')
         c, D, T = config, config.width, config.time_dim or config.width
         self.config, self.gradient_checkpointing = c, False
         self.x_embed = nn.Linear(c.eva_dim, D)
@@ -297,11 +296,12 @@ class EvaDiT(nn.Module):
                                              norm_eps=c.norm_eps) for _ in range(c.layers))
         self.head_norm = nn.LayerNorm(D, 1e-6, elementwise_affine=False)
         self.head_ada = nn.Linear(T, D)
-        self.head = SwiGLU(D, c.head_hidden, c.eva_dim) if c.head_hidden else nn.Linear(D, c.eva_dim)
+        self.head = nn.Linear(D, c.eva_dim)
+        self.head_mlp = SwiGLU(D, c.head_hidden, c.eva_dim) if c.head_hidden else None
         self.gate = nn.Linear(T, c.eva_dim) if c.gate else None
         self.rope, self.cond_rope = rotaries(c)
-        last = self.head.down if c.head_hidden else self.head
-        init_weights(self, silent=[*(block.ada for block in self.blocks), self.head_ada, last, self.gate])
+        last = self.head, self.head_mlp and self.head_mlp.down, self.gate
+        init_weights(self, silent=[*(block.ada for block in self.blocks), self.head_ada, *last])
 
     def forward(self,
                 x_t:Tensor, # noisy EVA tokens, (B, N, E), standardised
@@ -321,8 +321,8 @@ class EvaDiT(nn.Module):
             args = y, c, e, self.rope, self.cond_rope, mask
             if self.gradient_checkpointing: y = checkpoint(block, *args, use_reentrant=False, preserve_rng_state=False)
             else: y = block(*args)                                                       # (B, N, D)
-        scale = 1 + self.head_ada(F.silu(e))[:, None]                                    # (B, 1, D)
-        out = self.head(self.head_norm(y)*scale)                                         # (B, N, E)
+        y = self.head_norm(y)*(1 + self.head_ada(F.silu(e))[:, None])                    # (B, N, D)
+        out = self.head(y) if self.head_mlp is None else self.head(y) + self.head_mlp(y) # (B, N, E)
         if self.gate is None: return out
         return torch.addcmul(out, self.gate(time)[:, None], x_t)                         # (B, N, E): out + gate(t)*x_t
 
@@ -359,7 +359,7 @@ def __repr__(self:EvaDiT):
             ('  ada', time, f'(B, {4*c.width})', c.layers*n(block.ada)),
             ('  attention', f'{c.heads} heads of {c.head_dim}', f'{c.kv_heads} key-value heads', c.layers*attention),
             ('  mlp', f'{tokens}, {width}', f'hidden width {hidden}', c.layers*n(block.mlp)),
-            ('head', f'{tokens}, {width}', f'{tokens}, {c.eva_dim})', n(self.head, self.head_ada)),
+            ('head', f'{tokens}, {width}', f'{tokens}, {c.eva_dim})', n(self.head, self.head_mlp, self.head_ada)),
             ('gate', time, f'(B, {c.eva_dim})', n(self.gate))]
     total = self.num_parameters()
     lines = [f'EvaDiT, {total:,} parameters']
@@ -376,7 +376,7 @@ def cost(config:DiTConfig, # the shape of the model
     c, D, N = config, config.width, config.tokens
     M, T, mlp = c.cond_tokens or cond_tokens or N, c.time_dim or D, c.mlp_dim or swiglu_width(D)
     kv, hidden = c.kv_heads*c.head_dim, c.head_hidden
-    head = hidden*(2*D + c.eva_dim) if hidden else D*c.eva_dim
+    head = D*c.eva_dim + hidden*(2*D + c.eva_dim)
     with torch.device('meta'): parameters = EvaDiT(c).num_parameters()
     met_by_token = 2*D*D + 2*D*kv + D*D + 3*D*mlp                     # two queries, keys and values, projection, SwiGLU
     layer = 2*N*met_by_token + 2*M*2*D*kv + 4*N*(N + M)*D + 2*4*T*D   # and keys of the conditioning, scores, AdaLN
