@@ -68,7 +68,7 @@ def draw_model(d):
     d.plus(left, 2.2)
     d.box(left, 3.4, 'blocks', mix)
     d.box(left, 5.2, 'LayerNorm  (1 + s)', norm)
-    d.box(left, 6.2, 'head, SwiGLU')
+    d.box(left, 6.2, 'head: linear + SwiGLU')
     d.plus(left, 7.2)
     d.words(-2.85, 3.4, 'places')                                       # where the tokens stand: both attentions
     d.arrow((-2.5, 3.4), (-2.17, 3.4))

@@ -39,7 +39,7 @@ class TrainConfig:
     chunked_embeddings_dir:str = None   # the embedding store
     output_dir:str = None               # the run folder
     model_size:str = 'base'             # nano, tiny, small, base or large
-    head:str = 'swiglu'                 # the last layer of our models: swiglu, or linear as in BLIP3-o
+    head:str = 'swiglu'                 # the last layer of our models: linear as in BLIP3-o, or a SwiGLU beside it
     training_mode:str = 'patch_only'    # patch_only (grid tokens) or cls_patch (CLS in front)
     prediction:str = None               # what the network puts out: velocity, sample or noise (default: velocity)
     no_gate:bool = False                # the older spelling of --gate off (the bare velocity)
@@ -191,10 +191,10 @@ def overfit_ceiling(trainer:Trainer # with overfit_test_size
 
 def width_of_head(model:nn.Module # any
                  )->int:
-    "How many numbers the last layer maps to tokens: the model's width, or the hidden width of the head"
+    "How many numbers the last layer maps to tokens: the model's width, and the hidden width of a SwiGLU beside it"
     inner = nested(model)[-1]
     hidden = inner.config.head_hidden if isinstance(inner, EvaDiT) else 0
-    return hidden or width_of(model)
+    return width_of(model) + hidden
 
 def has_gate(trainer:Trainer # that is about to train
             )->bool:
