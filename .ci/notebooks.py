@@ -108,3 +108,13 @@ def tidy(output):
         if key not in holder: continue
         text = re.sub(r'/tmp/tmp\w+', '...', ''.join(holder[key]))
         holder[key] = text.splitlines(keepends=True) if isinstance(holder[key], list) else text
+
+
+def joined(outputs):
+    "What was printed in pieces, and in how many is chance, as one piece"
+    found = []
+    for output in outputs:
+        last = found[-1] if found else {}
+        if output['output_type'] == 'stream' and output['name'] == last.get('name'): last['text'] += output['text']
+        else: found.append(output)
+    return found
