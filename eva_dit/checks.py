@@ -171,7 +171,7 @@ def memory(s):
     another size, embedded times. Evaluation then depends on what was asked before. So it does with a running mean.
 
     Two copies of the model: one has been asked other things first, one has not. A sound one gives the same bits
-    (0 in 150 models), slips of this kind gave .02 to .1. The limit 1e-5 leaves room for kernels that are chosen by
+    (0 in 150 models), slips of this kind gave .02 and more. The limit 1e-5 leaves room for kernels that are chosen by
     what was computed before."""
     twins = [copied(s), copied(s)]                        # of a model that has not been called yet
     if None in twins: return unknown('the model cannot be copied')

@@ -29,10 +29,9 @@ parts = dict(attention='attention', mlp='SwiGLU', ada='AdaLN', embed='embeddings
 def part_of(name:str # of a parameter
            )->str: # one of `parts`
     "Which part of the model a parameter belongs to"
-    if '.ada.' in name: return 'ada'
-    if 'mlp' in name: return 'mlp'
-    if name.startswith('blocks.'): return 'attention'
-    return 'head' if name.startswith(('head', 'gate')) else 'embed'
+    if name.startswith(('head', 'gate')): return 'head'
+    if not name.startswith('blocks.'): return 'embed'
+    return 'ada' if '.ada.' in name else 'mlp' if '.mlp' in name else 'attention'
 
 @functools.lru_cache(64)
 def counted(fields:tuple # of a `DiTConfig`: (name, value) each
