@@ -148,11 +148,10 @@ def any_size(s):
         for scale in (1, 4, 16, 64, 256):
             answer = asked(s, *s.inputs(4, seed=70)).abs().nan_to_num(math.inf)                          # overflown
             most = max(most, answer.max().item())
-            if most > 2.8: break
+            larger = f' with weights {scale} times as large' if scale > 1 else ''
+            text = f'the largest number of its answer is {most:.3g}{larger}'
+            if most > 2.8: return sound(most, f'{text} (at least 2.8)')
             for p in s.named.values(): p.mul_(4 if p.is_floating_point() else 1)
-    times = f'with weights {scale} times as large, ' if scale > 1 else ''
-    text = f'{times}the largest number of its answer is {most:.3g}'
-    if most > 2.8: return sound(most, f'{text} (at least 2.8)')
     return fault(most, text, 'tanh, sigmoid or clamp behind the last layer: a velocity has no bounds')
 
 # %% ../nbs/54_checks_learning.ipynb #485c887e
